@@ -1,0 +1,69 @@
+/* http/h1.h - HTTP/1.1 on one connection, both directions, without a socket.
+ *
+ * A session owns a reader and a writer stage that know each other: the reader
+ * emits the next request head only after the writer has finished the answer
+ * before it, so pipelined requests are answered in order. Without a writer in the
+ * pipeline (nobody took cro_h1_writer) the reader does not wait.
+ *
+ * reader (server): cro_type_bytes -> cro_type_request. The head is emitted once it
+ *   is complete and the bytes at hand have been parsed, so a body that came with it
+ *   is already in request->body. Push answers CRO_FULL when the body's window and
+ *   the pipeline buffer are both full.
+ * writer (server): cro_type_response -> cro_type_bytes. One push per request.
+ *
+ * Every defect of a request is answered with a real response, then the connection
+ * lingers (half-close, drain, close). After that nothing is parsed.
+ *
+ * The connection's deadline is kept by the session: header, body, request,
+ * keepalive, linger.
+ */
+#ifndef CRO_HTTP_H1_H
+#define CRO_HTTP_H1_H
+
+#include "http/limits.h"
+#include "http/message.h"
+
+typedef struct cro_h1 cro_h1;
+
+typedef struct cro_h1_config {
+  const cro_http_limits *limits; /* live as long as the session */
+  const cro_http_timeouts *timeouts;
+  cro_bytes server; /* Server header; empty: none. Lives likewise */
+  bool secure;
+  /* Called once per refused request (status, static reason) for log and counters.
+   * May be NULL. */
+  void (*on_refused)(void *arg, cro_conn *conn, int status, const char *reason);
+  void *arg;
+} cro_h1_config;
+
+/* The config struct lives as long as the session. Both stages belong to the
+ * session; it is freed when both are destroyed (or, if the writer was never taken,
+ * when the reader is). 0 or CRO_E_NOMEM. */
+int cro_h1_server_create(cro_h1 **out, const cro_h1_config *config);
+
+cro_stage *cro_h1_reader(cro_h1 *h1);
+cro_stage *cro_h1_writer(cro_h1 *h1);
+
+/* For pipelines composed by hand: the session under the connection's slot, made when
+ * missing. 0 or CRO_E_NOMEM, CRO_E_LIMIT. */
+int cro_h1_server_of(cro_h1 **out, cro_conn *conn, const cro_h1_config *config);
+
+/* Drain: the current answer says Connection: close; an idle connection is closed now.
+ */
+void cro_h1_drain(cro_h1 *h1);
+
+/* True between the first byte of a request and the end of its answer. */
+bool cro_h1_busy(const cro_h1 *h1);
+
+/* --- client direction -------------------------------------------------------- */
+
+/* The other way round: the writer takes cro_type_request and makes bytes, the reader
+ * takes bytes and makes cro_type_response (with an incoming body in
+ * response->request's place: see h1_client.c). Used by the HTTP client and by tests. */
+int cro_h1_client_create(cro_h1 **out, const cro_h1_config *config);
+
+/* The Date header's value for a wall-clock second, 29 bytes; kept until the second
+ * changes. */
+cro_bytes cro_http_date_now(void);
+
+#endif

@@ -1,0 +1,53 @@
+/* http/limits.h - every bound an HTTP peer meets, with the attack it stops.
+ *
+ * One struct per server, shared read-only by its connections. Times are
+ * milliseconds, 0 means "never" for timeouts only. Values are the defaults.
+ */
+#ifndef CRO_HTTP_LIMITS_H
+#define CRO_HTTP_LIMITS_H
+
+#include <stdint.h>
+
+/* X(name, default, what it stops) */
+#define CRO_HTTP_LIMITS(X)                                                             \
+  X(header_bytes, 16384, "memory by huge heads and trailers: 431")                     \
+  X(header_count, 100, "hash and list flooding by many fields: 431")                   \
+  X(uri_bytes, 8192, "memory by long targets: 414")                                    \
+  X(method_bytes, 32, "memory by long methods: 400")                                   \
+  X(chunk_overhead, 16384, "chunk extensions and tiny chunks (CVE-2024-22019): 413")   \
+  X(body_bytes, 1048576, "memory by bodies a handler collects: 413")                   \
+  X(body_min_rate, 240, "bytes/s after 5 s; R.U.D.Y.: 408")                            \
+  X(requests_per_connection, 10000, "a connection that never ends")                    \
+  X(pipeline_bytes, 65536, "input held while a handler runs")                          \
+  X(query_params, 1000, "hash flooding by query keys: 400")                            \
+  X(cookies, 100, "hash flooding by cookies: 400")                                     \
+  X(json_depth, 128, "stack use by nested JSON: 400")                                  \
+  X(connections, 10000, "descriptor exhaustion: 503")                                  \
+  X(write_buffer, 1048576, "memory by a peer that does not read: dropped")
+
+#define CRO_HTTP_TIMEOUTS(X)                                                           \
+  X(header, 10000, "Slowloris: 408")                                                   \
+  X(body_idle, 30000, "a body that stops: 408")                                        \
+  X(request, 300000, "a request that never completes: 408")                            \
+  X(keepalive, 60000, "idle connections: closed")                                      \
+  X(write_idle, 30000, "slow read: reset")                                             \
+  X(handler, 0, "a handler that never answers: 503")                                   \
+  X(linger, 2000, "draining after an early refusal")                                   \
+  X(drain, 30000, "requests still running at shutdown")
+
+typedef struct cro_http_limits {
+#define CRO_LIMIT_FIELD(name, value, stops) uint64_t name;
+  CRO_HTTP_LIMITS(CRO_LIMIT_FIELD)
+#undef CRO_LIMIT_FIELD
+} cro_http_limits;
+
+typedef struct cro_http_timeouts {
+#define CRO_TIMEOUT_FIELD(name, value, stops) uint64_t name;
+  CRO_HTTP_TIMEOUTS(CRO_TIMEOUT_FIELD)
+#undef CRO_TIMEOUT_FIELD
+} cro_http_timeouts;
+
+extern const cro_http_limits cro_http_limits_default;
+extern const cro_http_timeouts cro_http_timeouts_default;
+
+#endif

@@ -1,0 +1,107 @@
+/* net/tcp.h - TCP connections as the two ends of a pipeline, and listeners.
+ *
+ * A cro_tcp owns one socket, its cro_conn, a source stage (bytes in) and a sink
+ * stage (bytes out). The pipeline between them is linked by whoever accepted or
+ * connected; the cro_tcp destroys it after the socket has closed, then itself, once.
+ * `closed` tells the owner, exactly once, after the socket is gone and before the
+ * stages are destroyed.
+ *
+ * Reading uses the loop's shared buffer (64 KiB): slices live until the push
+ * returns. Output is gathered in one buffer per connection and written by one
+ * call at the end of the read event or loop turn; a push of 16 KiB or more
+ * goes out at once with what is queued. The sink answers CRO_FULL while more than
+ * 64 KiB wait in the queue and resumes below that. No progress for write_idle ms:
+ * reset. An idle connection keeps no buffer.
+ *
+ * FIN from the peer is `finish` down the pipeline; the socket stays open for writing
+ * until closed. A reset is `fail`.
+ */
+#ifndef CRO_NET_TCP_H
+#define CRO_NET_TCP_H
+
+#include "net/loop.h"
+#include "pipe/conn.h"
+
+typedef struct cro_tcp cro_tcp;
+typedef struct cro_listener cro_listener;
+
+cro_conn *cro_tcp_conn(cro_tcp *tcp);
+cro_tcp *cro_tcp_of(cro_conn *conn);
+cro_stage *cro_tcp_source(cro_tcp *tcp);
+cro_stage *cro_tcp_sink(cro_tcp *tcp);
+
+/* Starts reading, after the pipeline is linked. `at_once`: try a read before the
+ * next poll (a fresh accept usually has data). */
+int cro_tcp_start(cro_tcp *tcp, bool at_once);
+
+/* The owner's: called once when the socket is closed; err is 0 or why. */
+void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err),
+                       void *arg);
+
+int cro_tcp_nodelay(cro_tcp *tcp, bool on);
+void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms);
+size_t cro_tcp_queued(const cro_tcp *tcp);
+
+/* fn(arg, err) once when everything queued now is with the kernel, or failed. */
+int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg);
+
+/* --- listening ------------------------------------------------------------------ */
+
+typedef struct cro_listen_options {
+  cro_bytes host;    /* name or address; empty: all */
+  int port;          /* 0: chosen by the system */
+  int backlog;       /* 0: 1024 */
+  int fd;            /* >= 0: an open listening descriptor is taken over instead */
+  bool reuse_port;   /* SO_REUSEPORT */
+  bool defer_accept; /* wake only when data has come (servers where the client speaks
+                      * first) */
+  bool nodelay;
+  uint64_t max_connections; /* 0: no limit of its own; over it `refused` is called */
+} cro_listen_options;
+
+typedef struct cro_listener_ops {
+  /* A connection, not yet reading. Takes it over: link, attach, start; or
+   * cro_conn abort. */
+  void (*accepted)(void *arg, cro_tcp *tcp);
+  /* The same for one beyond max_connections (NULL: closed at once). */
+  void (*refused)(void *arg, cro_tcp *tcp);
+  /* accept failed for lack of descriptors or memory; accepting pauses 100 ms. Told at
+   * most once per 10 s. May be NULL. */
+  void (*starved)(void *arg, int err);
+} cro_listener_ops;
+
+/* Resolves host (numeric ones at once), binds and listens; done(arg, err, listener)
+ * is called once, possibly before this returns. With a descriptor handed in nothing is
+ * bound. */
+int cro_listen(cro_loop *loop, const cro_listen_options *options,
+               const cro_listener_ops *ops, void *arg,
+               void (*done)(void *arg, int err, cro_listener *listener));
+
+void cro_listener_pause(cro_listener *listener);
+void cro_listener_resume(cro_listener *listener);
+/* Text lives as long as the listener. */
+cro_bytes cro_listener_address(cro_listener *listener, int *port);
+/* Stops accepting at once; connections live on. */
+void cro_listener_close(cro_listener *listener);
+
+/* --- connecting ----------------------------------------------------------------- */
+
+typedef struct cro_connect_options {
+  cro_bytes host;
+  int port;
+  uint64_t timeout; /* ms in all; 0: 10000 */
+  bool nodelay;
+} cro_connect_options;
+
+typedef struct cro_connecting cro_connecting;
+
+/* Resolves, tries every address (RFC 8305: 250 ms apart, families alternating).
+ * done(arg, err, tcp) once, never before this returns. */
+int cro_connect(cro_connecting **out, cro_loop *loop,
+                const cro_connect_options *options,
+                void (*done)(void *arg, int err, cro_tcp *tcp), void *arg);
+
+/* done comes with CRO_E_CANCELLED. Only before done. */
+void cro_connect_cancel(cro_connecting *connecting);
+
+#endif
