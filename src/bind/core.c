@@ -1,0 +1,254 @@
+#include "bind/core.h"
+
+#include "base/alloc.h"
+#include "bind/fiber.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static char app_key; /* its address is the app's key in the registry */
+
+static lcro_app *find_app(lua_State *L)
+{
+  lcro_app *app;
+
+  lua_pushlightuserdata(L, &app_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  app = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return app;
+}
+
+lcro_app *lcro_app_of(lua_State *L)
+{
+  lcro_app *app = find_app(L);
+
+  if (app == NULL)
+    luaL_error(L, "cro.core has not been loaded into this state");
+  return app;
+}
+
+lcro_app *lcro_app_running(lua_State *L, const char *what)
+{
+  lcro_app *app = lcro_app_of(L);
+
+  if (app->loop == NULL)
+    luaL_error(L, "%s needs the event loop: run the script with crolua", what);
+  return app;
+}
+
+lcro_app *lcro_app_open(lua_State *L, cro_loop *loop)
+{
+  lcro_app *app;
+
+  lua_pushlightuserdata(L, &app_key);
+  app = lua_newuserdata(L, sizeof *app);
+  *app = (lcro_app){ .L = L,
+                     .loop = loop,
+                     .turn = LUA_NOREF,
+                     .entry = LUA_NOREF,
+                     .dropped = LUA_NOREF,
+                     .cancel = LUA_NOREF,
+                     .report = LUA_NOREF };
+  cro_list_init(&app->cancels);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+  if (loop != NULL)
+    cro_loop_on_turn(loop, lcro_fiber_turn, app);
+  return app;
+}
+
+/* The text of an error value without running any of its code. */
+static const char *error_text(lua_State *L, int index)
+{
+  if (lua_isstring(L, index))
+    return lua_tostring(L, index);
+  if (lua_istable(L, index)) {
+    lua_getfield(L, index, "message");
+    if (lua_isstring(L, -1))
+      return lua_tostring(L, -1);
+  }
+  return "(error object without a message)";
+}
+
+/* reporter(err, traceback); protected by the caller. */
+static int l_call_reporter(lua_State *L)
+{
+  lcro_app *app = lua_touserdata(L, 1);
+
+  lua_rawgeti(L, LUA_REGISTRYINDEX, app->report);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+static void report_plainly(lua_State *L, int index, const char *traceback)
+{
+  fprintf(stderr, "crolua: %s\n", error_text(L, index));
+  if (traceback != NULL)
+    fprintf(stderr, "%s\n", traceback);
+}
+
+void lcro_report(lcro_app *app, lua_State *L, const char *traceback)
+{
+  int at = lua_gettop(L);
+
+  if (app->report == LUA_NOREF) {
+    report_plainly(L, at, traceback);
+    lua_settop(L, at - 1);
+    return;
+  }
+  lua_pushcfunction(L, l_call_reporter);
+  lua_pushlightuserdata(L, app);
+  lua_pushvalue(L, at);
+  if (traceback != NULL)
+    lua_pushstring(L, traceback);
+  else
+    lua_pushnil(L);
+  if (lua_pcall(L, 3, 0, 0) != 0)
+    report_plainly(L, at, traceback);
+  lua_settop(L, at - 1);
+}
+
+/* core.install { turn =, entry =, dropped =, cancel =, report = }: the functions of
+ * cro.fiber and cro.report that C calls. */
+static int l_core_install(lua_State *L)
+{
+  lcro_app *app = lcro_app_of(L);
+  struct {
+    const char *key;
+    int *ref;
+  } hooks[] = {
+    { "turn", &app->turn },       { "entry", &app->entry },
+    { "dropped", &app->dropped }, { "cancel", &app->cancel },
+    { "report", &app->report },
+  };
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+    lua_getfield(L, 1, hooks[i].key);
+    if (!lua_isnil(L, -1)) {
+      luaL_checktype(L, -1, LUA_TFUNCTION);
+      lcro_release(L, hooks[i].ref);
+      *hooks[i].ref = lcro_anchor(L, -1);
+    }
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static int l_core_set_error_metatable(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "cro.error");
+  return 0;
+}
+
+static int l_core_notify(lua_State *L)
+{
+  lcro_app *app = lcro_app_of(L);
+
+  if (app->loop != NULL)
+    cro_loop_wake(app->loop);
+  return 0;
+}
+
+static int l_core_now(lua_State *L)
+{
+  lua_pushnumber(L, (lua_Number)cro_loop_hrtime() / 1e9);
+  return 1;
+}
+
+static int l_core_wall(lua_State *L)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_REALTIME, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
+static void set_count(lua_State *L, const char *key, uint64_t count)
+{
+  lua_pushnumber(L, (lua_Number)count);
+  lua_setfield(L, -2, key);
+}
+
+static void set_loop_stats(lua_State *L, const cro_loop *loop)
+{
+  cro_loop_stats stats;
+
+  cro_loop_stats_get(loop, &stats);
+  set_count(L, "tcp", stats.tcp);
+  set_count(L, "listeners", stats.listeners);
+  set_count(L, "signals", stats.signals);
+  set_count(L, "timers", stats.timers);
+  set_count(L, "resolves", stats.resolves);
+  set_count(L, "pending_writes", stats.pending_writes);
+}
+
+static int l_core_stats(lua_State *L)
+{
+  lcro_app *app = lcro_app_of(L);
+
+  lua_newtable(L);
+  if (app->loop != NULL)
+    set_loop_stats(L, app->loop);
+  set_count(L, "fibers", app->fibers);
+  set_count(L, "idle_fibers", app->idle_count);
+  set_count(L, "requests", app->requests);
+  set_count(L, "handler_errors", app->handler_errors);
+  set_count(L, "refused", app->refused);
+  set_count(L, "c_blocks", cro_alloc_live());
+  set_count(L, "lua_bytes", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  { "install", l_core_install },
+  { "set_error_metatable", l_core_set_error_metatable },
+  { "notify", l_core_notify },
+  { "now", l_core_now },
+  { "wall", l_core_wall },
+  { "stats", l_core_stats },
+  { NULL, NULL },
+};
+
+static void add_tables(lua_State *L)
+{
+  static const char *const kinds[] = { "context", "request", "response" };
+  static const char *const tables[] = { "methods", "lazy" };
+
+  for (int t = 0; t < 2; t++) {
+    lua_newtable(L);
+    for (int k = 0; k < 3; k++) {
+      lua_newtable(L);
+      lua_setfield(L, -2, kinds[k]);
+    }
+    lua_setfield(L, -2, tables[t]);
+  }
+}
+
+__attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
+{
+  lcro_app *app = find_app(L);
+
+  if (app == NULL)
+    app = lcro_app_open(L, NULL);
+  lua_newtable(L);
+  luaL_register(L, NULL, functions);
+  lua_pushboolean(L, app->loop != NULL);
+  lua_setfield(L, -2, "running");
+  add_tables(L);
+  lcro_open_url(L);
+  lcro_open_json(L);
+  lcro_open_tcp(L);
+  lcro_open_timer(L);
+  lcro_open_signal(L);
+  lcro_open_chain(L);
+  lcro_open_router(L);
+  lcro_open_message(L);
+  lcro_open_server(L);
+  return 1;
+}

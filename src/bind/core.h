@@ -1,0 +1,63 @@
+/* bind/core.h - one Lua state's half of the runtime: its loop, fibers and hooks.
+ *
+ * There is one lcro_app per Lua state. In `crolua` it has a loop; in a plain
+ * `luajit` that loaded core.so it has none (app->loop == NULL, core.running is
+ * false) and whatever needs a loop raises.
+ *
+ * It lives in the state's registry and goes with the state.
+ */
+#ifndef CRO_BIND_CORE_H
+#define CRO_BIND_CORE_H
+
+#include "base/list.h"
+#include "bind/lua_api.h"
+#include "net/loop.h"
+
+typedef struct lcro_app lcro_app;
+typedef struct lcro_fiber lcro_fiber;
+
+struct lcro_app {
+  lua_State *L;     /* the main thread: scratch space for calls from the loop */
+  cro_loop *loop;   /* NULL in plain luajit */
+  lcro_fiber *idle; /* pooled fibers that wait for work */
+  unsigned idle_count;
+  unsigned fibers;   /* alive */
+  unsigned depth;    /* resumes on the C stack: 0 when no Lua runs */
+  cro_list cancels;  /* entries to cancel at the next turn */
+  int turn;          /* registry ref: fiber.turn, or LUA_NOREF */
+  int entry;         /* fiber.entry */
+  int dropped;       /* fiber.dropped */
+  int cancel;        /* fiber.cancel_thread */
+  int report;        /* reporter(err, traceback) */
+  uint64_t requests; /* counters for core.stats() */
+  uint64_t handler_errors;
+  uint64_t refused;
+};
+
+/* The app of this state; raises when core was never opened. */
+lcro_app *lcro_app_of(lua_State *L);
+
+/* Makes the app for `L` before cro.core is first required. May raise. */
+lcro_app *lcro_app_open(lua_State *L, cro_loop *loop);
+
+/* As lcro_app_of, and raises "needs the event loop" outside of crolua. */
+lcro_app *lcro_app_running(lua_State *L, const char *what);
+
+/* Reports an error value at the top of L's stack and pops it. Never raises. */
+void lcro_report(lcro_app *app, lua_State *L, const char *traceback);
+
+/* package.loaders entry: pushes the cro.core table. */
+int luaopen_cro_core(lua_State *L);
+
+/* One opener per binding file: each pushes or extends the table at the top. */
+void lcro_open_url(lua_State *L);
+void lcro_open_json(lua_State *L);
+void lcro_open_tcp(lua_State *L);
+void lcro_open_timer(lua_State *L);
+void lcro_open_signal(lua_State *L);
+void lcro_open_chain(lua_State *L);
+void lcro_open_router(lua_State *L);
+void lcro_open_message(lua_State *L);
+void lcro_open_server(lua_State *L);
+
+#endif

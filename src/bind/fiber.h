@@ -1,0 +1,50 @@
+/* bind/fiber.h - the one way from C into Lua.
+ *
+ * Work for Lua is an entry: an object of the caller's that pushes a function and
+ * its arguments from inside the fiber (so that running out of memory there is an
+ * ordinary Lua error) and is told when that function has left. Fibers are pooled
+ * coroutines whose body is made by lua/cro/fiber.lua; a function that does not wait
+ * costs one resume.
+ *
+ * Nothing else calls lua_resume, and lua_pcall is called for the turn and the hooks
+ * only. An entry must outlive its fiber: until `left` has been called.
+ */
+#ifndef CRO_BIND_FIBER_H
+#define CRO_BIND_FIBER_H
+
+#include "base/list.h"
+#include "bind/core.h"
+
+typedef struct lcro_entry lcro_entry;
+
+typedef struct lcro_entry_ops {
+  /* Inside the fiber: pushes a function and its arguments, returns how many values.
+   * May raise. */
+  int (*open)(lua_State *L, lcro_entry *self);
+  /* Once, when the function has returned or (failed) raised or been cancelled. Must
+   * not raise and not enter another fiber. L may be used to let references go; its
+   * stack is left as found. */
+  void (*left)(lua_State *L, lcro_entry *self, bool failed);
+} lcro_entry_ops;
+
+struct lcro_entry {
+  const lcro_entry_ops *ops;
+  lcro_fiber *fiber; /* while inside */
+  cro_list cancel;   /* waits to be cancelled by the loop */
+};
+
+void lcro_entry_init(lcro_entry *entry, const lcro_entry_ops *ops);
+
+/* Runs the entry on a pooled fiber. 0: it has left already; CRO_FULL: it waits and
+ * `left` comes later; CRO_E_NOMEM: no fiber could be made, `left` is not called.
+ * Only from the loop, never while Lua runs (app->depth == 0). */
+int lcro_fiber_enter(lcro_app *app, lcro_entry *entry);
+
+/* Has the fiber's current and every later wait raise `cancelled`: at once when no Lua
+ * runs, else when the loop next turns. Harmless for an entry that is not inside. */
+void lcro_fiber_cancel(lcro_app *app, lcro_entry *entry);
+
+/* Runs one turn of Lua's ready queue; true when more is runnable. */
+bool lcro_fiber_turn(void *app);
+
+#endif
