@@ -18,6 +18,12 @@ typedef struct cro_bytes {
 /* A slice of a string literal. */
 #define CRO_B(literal) ((cro_bytes){ "" literal, sizeof(literal) - 1 })
 
+/* The same as an initialiser of static storage. */
+#define CRO_B_INIT(literal)                                                            \
+  {                                                                                    \
+    "" literal, sizeof(literal) - 1                                                    \
+  }
+
 /* A slice of a NUL-terminated string. */
 static inline cro_bytes cro_bytes_of(const char *text)
 {

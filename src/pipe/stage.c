@@ -3,12 +3,13 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "pipe/conn.h"
+#include "pipe/trace.h"
 #include "pipe/turn.h"
 
 static void trace_bytes(const void *message, cro_buf *out)
 {
-  (void)message;
-  (void)cro_buf_add(out, CRO_B("TCP Message"));
+  if (cro_buf_add(out, CRO_B("TCP Message\n")) == 0)
+    (void)cro_trace_dump(*(const cro_bytes *)message, out);
 }
 
 const cro_type cro_type_bytes = { "Bytes", trace_bytes };
@@ -74,10 +75,12 @@ void cro_stage_resume(cro_stage *self)
 
 void cro_stage_ready(cro_stage *self)
 {
-  cro_turn *turn = self->conn->turn;
+  cro_turn *turn;
 
+  cro_check(self->conn != NULL && self->ops->resume != NULL);
   if (!cro_list_empty(&self->ready))
     return;
+  turn = self->conn->turn;
   cro_list_push(&turn->ready, &self->ready);
   turn->wake(turn);
 }

@@ -1,0 +1,467 @@
+#include "serve/server.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "pipe/trace.h"
+
+#include <stdio.h>
+
+struct cro_server {
+  cro_loop *loop;
+  const cro_server_ops *ops;
+  void *arg;
+  cro_server_options options;
+  cro_h1_config h1;
+  cro_listener *listener;
+  cro_list conns; /* of connection.node */
+  size_t conn_count;
+  cro_timer drain; /* fires when the drain has taken too long, or at once */
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+  bool stopping;
+  void (*started)(void *arg, int err);
+  void *started_arg;
+  char *texts; /* the copies of server_header and label */
+};
+
+/* The application stage, one per connection. */
+typedef struct connection {
+  cro_stage stage; /* first member: the two pointers convert freely */
+  cro_server *server;
+  cro_list node;
+  cro_tcp *tcp;
+  cro_h1 *h1;
+} connection;
+
+/* --- answers the server makes itself ------------------------------------------ */
+
+void cro_response_fail(cro_response *response, int status)
+{
+  if (response->state != CRO_RESPONSE_OPEN)
+    return;
+  response->status = status;
+  response->streams = false;
+  response->headers.count = 0;
+  response->type = CRO_B("text/plain");
+  response->body = cro_status_phrase(status);
+}
+
+int cro_methods_list(uint64_t allowed, cro_buf *out)
+{
+  const char *comma = "";
+  int rc = 0;
+
+  for (int method = 0; rc == 0 && method < CRO_METHOD_COUNT; method++) {
+    if ((allowed & (UINT64_C(1) << method)) == 0)
+      continue;
+    rc = cro_buf_add(out, cro_bytes_of(comma));
+    if (rc == 0)
+      rc = cro_buf_add(out, cro_method_name((cro_method)method));
+    comma = ", ";
+  }
+  return rc;
+}
+
+static void set_allow(cro_response *response, uint64_t allowed)
+{
+  cro_buf list = { 0 };
+
+  if (cro_methods_list(allowed, &list) == 0)
+    (void)cro_response_set(response, CRO_B("Allow"), cro_buf_bytes(&list));
+  cro_buf_free(&list);
+}
+
+static void answer_miss(cro_request *request, int status, uint64_t allowed)
+{
+  cro_response *response = request->response;
+
+  if (status == 405 && request->method == CRO_OPTIONS)
+    response->status = 204;
+  else
+    cro_response_fail(response, status);
+  if (allowed != 0)
+    set_allow(response, allowed);
+  cro_server_respond(request);
+}
+
+void cro_server_respond(cro_request *request)
+{
+  connection *self;
+
+  if (request->gone)
+    return;
+  self = cro_conn_get(request->conn, &cro_type_request);
+  cro_check(self != NULL);
+  (void)cro_emit(&self->stage, request->response);
+}
+
+/* --- the application stage ------------------------------------------------------ */
+
+static void hand_up(cro_server *server, cro_request *request,
+                    const cro_server_call *call)
+{
+  server->ops->request(server->arg, request, call);
+}
+
+/* `OPTIONS *` asks about the server, not about a path (RFC 9110 9.3.7). */
+static bool is_server_options(const cro_request *request)
+{
+  return request->method == CRO_OPTIONS && cro_bytes_eq(request->path, CRO_B("*"));
+}
+
+static int route(cro_server *server, cro_request *request)
+{
+  cro_server_call call;
+  int found;
+
+  call.allowed = 0;
+  found = cro_router_find(server->options.router, request->method, request->path,
+                          &call.match, &call.allowed);
+  if (found > 0) {
+    call.hit = found == 1 ? CRO_HIT_ROUTE : CRO_HIT_CONDITIONAL;
+    hand_up(server, request, &call);
+    return 0;
+  }
+  call.status = found == 0 ? 404 : found == -1 ? 405 : 400;
+  call.hit = CRO_HIT_MISS;
+  if (server->options.misses && !(call.status == 405 && request->method == CRO_OPTIONS))
+    hand_up(server, request, &call);
+  else
+    answer_miss(request, call.status, call.allowed);
+  return 0;
+}
+
+static int app_push(cro_stage *stage, const void *message)
+{
+  connection *self = (connection *)stage;
+  cro_request *request = (cro_request *)(uintptr_t)message;
+  cro_server_call call = { .hit = CRO_HIT_ALL };
+
+  if (is_server_options(request)) {
+    answer_miss(request, 405,
+                UINT64_C(1) << CRO_GET | UINT64_C(1) << CRO_HEAD |
+                    UINT64_C(1) << CRO_OPTIONS);
+    return 0;
+  }
+  if (!self->server->options.all && self->server->options.router != NULL)
+    return route(self->server, request);
+  hand_up(self->server, request, &call);
+  return 0;
+}
+
+static void app_destroy(cro_stage *stage)
+{
+  connection *self = (connection *)stage;
+
+  cro_list_remove(&self->node);
+  cro_free(self);
+}
+
+/* finish and fail have nothing to do here: the reader and writer share a session
+ * that knows when the connection has ended. */
+static int app_finish(cro_stage *stage)
+{
+  (void)stage;
+  return 0;
+}
+
+static void app_fail(cro_stage *stage, int err)
+{
+  (void)stage;
+  (void)err;
+}
+
+static const cro_stage_ops app_ops = {
+  .name = "Application",
+  .consumes = &cro_type_request,
+  .produces = &cro_type_response,
+  .push = app_push,
+  .finish = app_finish,
+  .fail = app_fail,
+  .destroy = app_destroy,
+};
+
+/* --- connections ------------------------------------------------------------------ */
+
+static void finish_stop(cro_server *server)
+{
+  void (*stopped)(void *arg) = server->stopped;
+
+  server->stopped = NULL;
+  if (stopped != NULL)
+    stopped(server->stopped_arg);
+}
+
+static void conn_closed(void *arg, cro_tcp *tcp, int err)
+{
+  connection *self = arg;
+  cro_server *server = self->server;
+
+  (void)tcp;
+  (void)err;
+  cro_list_remove(&self->node);
+  server->conn_count--;
+  if (server->stopping && server->conn_count == 0)
+    cro_loop_arm(server->loop, &server->drain, 0);
+}
+
+/* The connection's pipeline, linked and attached. Fails only for lack of memory. */
+static int compose(connection *self)
+{
+  cro_stage *chain[8];
+  size_t n = 0;
+  int rc;
+
+  chain[n++] = cro_tcp_source(self->tcp);
+  chain[n++] = cro_h1_reader(self->h1);
+  chain[n++] = &self->stage;
+  chain[n++] = cro_h1_writer(self->h1);
+  chain[n++] = cro_tcp_sink(self->tcp);
+  for (size_t i = 0; i + 1 < n; i++)
+    cro_check(cro_stage_link(chain[i], chain[i + 1]) == 0);
+  cro_pipeline_attach(chain[0], cro_tcp_conn(self->tcp));
+  rc = self->server->options.trace ? cro_trace_insert(chain[0]) : 0;
+  return rc;
+}
+
+static int open_connection(cro_server *server, cro_tcp *tcp)
+{
+  connection *self = cro_alloc_zero(sizeof *self);
+  cro_conn *conn = cro_tcp_conn(tcp);
+  int rc;
+
+  if (self == NULL)
+    return CRO_E_NOMEM;
+  cro_stage_init(&self->stage, &app_ops);
+  cro_list_init(&self->node);
+  self->server = server;
+  self->tcp = tcp;
+  rc = cro_h1_server_create(&self->h1, &server->h1);
+  if (rc != 0) {
+    cro_free(self);
+    return rc;
+  }
+  conn->label = server->options.label.at;
+  cro_check(cro_conn_set(conn, &cro_type_request, self, NULL) == 0);
+  cro_list_push(&server->conns, &self->node);
+  server->conn_count++;
+  cro_tcp_on_closed(tcp, conn_closed, self);
+  cro_tcp_write_idle(tcp, server->options.timeouts.write_idle);
+  rc = compose(self);
+  return rc != 0 ? rc : cro_tcp_start(tcp, true);
+}
+
+static void accepted(void *arg, cro_tcp *tcp)
+{
+  cro_server *server = arg;
+
+  if (open_connection(server, tcp) != 0)
+    cro_tcp_conn(tcp)->ops->abort(cro_tcp_conn(tcp));
+}
+
+/* One connection too many: a real answer, then close. */
+static void refused(void *arg, cro_tcp *tcp)
+{
+  static const cro_bytes answer = CRO_B_INIT("HTTP/1.1 503 Service Unavailable\r\n"
+                                             "Content-Type: text/plain\r\n"
+                                             "Content-Length: 19\r\n"
+                                             "Connection: close\r\n"
+                                             "Retry-After: 1\r\n\r\n"
+                                             "Service Unavailable");
+  cro_server *server = arg;
+  cro_conn *conn = cro_tcp_conn(tcp);
+
+  if (server->ops->refused != NULL)
+    server->ops->refused(server->arg, conn, 503, "too many connections");
+  (void)cro_stage_link(cro_tcp_source(tcp), cro_tcp_sink(tcp));
+  cro_pipeline_attach(cro_tcp_source(tcp), conn);
+  (void)cro_emit(cro_tcp_source(tcp), &answer);
+  conn->ops->close(conn);
+}
+
+static void starved(void *arg, int err)
+{
+  cro_server *server = arg;
+
+  if (server->ops->starved != NULL)
+    server->ops->starved(server->arg, err);
+}
+
+static const cro_listener_ops listener_ops = {
+  .accepted = accepted,
+  .refused = refused,
+  .starved = starved,
+};
+
+/* --- life ----------------------------------------------------------------------------
+ */
+
+static void h1_refused(void *arg, cro_conn *conn, int status, const char *reason)
+{
+  cro_server *server = arg;
+
+  if (server->ops->refused != NULL)
+    server->ops->refused(server->arg, conn, status, reason);
+}
+
+static int copy_texts(cro_server *server, const cro_server_options *options)
+{
+  size_t header = options->server_header.len, label = options->label.len;
+  char *at = cro_alloc(header + label + 32);
+
+  if (at == NULL)
+    return CRO_E_NOMEM;
+  if (header > 0)
+    memcpy(at, options->server_header.at, header);
+  if (label > 0)
+    memcpy(at + header, options->label.at, label);
+  at[header + label] = '\0';
+  server->texts = at;
+  server->options.server_header = (cro_bytes){ at, header };
+  server->options.label = (cro_bytes){ at + header, label };
+  return 0;
+}
+
+static void abort_all(cro_server *server)
+{
+  cro_list *node = server->conns.next, *next;
+
+  for (; node != &server->conns; node = next) {
+    cro_conn *conn = cro_tcp_conn(CRO_CONTAINER(node, connection, node)->tcp);
+
+    next = node->next;
+    conn->ops->abort(conn);
+  }
+}
+
+static void drain_due(cro_timer *timer)
+{
+  cro_server *server = CRO_CONTAINER(timer, cro_server, drain);
+
+  if (server->conn_count == 0)
+    finish_stop(server);
+  else
+    abort_all(server);
+}
+
+int cro_server_create(cro_server **out, cro_loop *loop,
+                      const cro_server_options *options, const cro_server_ops *ops,
+                      void *arg)
+{
+  cro_server *server = cro_alloc_zero(sizeof *server);
+
+  if (server == NULL)
+    return CRO_E_NOMEM;
+  server->loop = loop;
+  server->ops = ops;
+  server->arg = arg;
+  server->options = *options;
+  cro_list_init(&server->conns);
+  cro_timer_init(&server->drain, drain_due);
+  if (copy_texts(server, options) != 0) {
+    cro_free(server);
+    return CRO_E_NOMEM;
+  }
+  server->h1 = (cro_h1_config){ .limits = &server->options.limits,
+                                .timeouts = &server->options.timeouts,
+                                .server = server->options.server_header,
+                                .on_refused = h1_refused,
+                                .arg = server };
+  *out = server;
+  return 0;
+}
+
+/* "HTTP(8080)" unless the options named one. */
+static void set_label(cro_server *server)
+{
+  int port = -1;
+  char *at = server->texts + server->options.server_header.len;
+
+  (void)cro_listener_address(server->listener, &port);
+  if (server->options.label.len == 0)
+    server->options.label =
+        (cro_bytes){ at, (size_t)snprintf(at, 32, "HTTP(%d)", port) };
+}
+
+static void listening(void *arg, int err, cro_listener *listener)
+{
+  cro_server *server = arg;
+
+  server->listener = listener;
+  if (err == 0)
+    set_label(server);
+  server->started(server->started_arg, err);
+}
+
+void cro_server_start(cro_server *server, void (*done)(void *arg, int err), void *arg)
+{
+  int rc;
+
+  server->started = done;
+  server->started_arg = arg;
+  server->stopping = false;
+  server->options.listen.max_connections = server->options.limits.connections;
+  rc = cro_listen(server->loop, &server->options.listen, &listener_ops, server,
+                  listening);
+  if (rc != 0)
+    done(arg, rc);
+}
+
+static void drain_all(cro_server *server)
+{
+  cro_list *node = server->conns.next, *next;
+
+  for (; node != &server->conns; node = next) {
+    next = node->next;
+    cro_h1_drain(CRO_CONTAINER(node, connection, node)->h1);
+  }
+}
+
+void cro_server_stop(cro_server *server, bool now, void (*done)(void *arg), void *arg)
+{
+  uint64_t due = cro_loop_now(server->loop) + server->options.timeouts.drain;
+
+  if (done != NULL) {
+    server->stopped = done;
+    server->stopped_arg = arg;
+  }
+  server->stopping = true;
+  if (server->listener != NULL)
+    cro_listener_close(server->listener);
+  server->listener = NULL;
+  if (!now)
+    drain_all(server);
+  cro_loop_arm(server->loop, &server->drain, now || server->conn_count == 0 ? 0 : due);
+}
+
+cro_bytes cro_server_address(cro_server *server, int *port)
+{
+  if (server->listener == NULL) {
+    *port = -1;
+    return (cro_bytes){ NULL, 0 };
+  }
+  return cro_listener_address(server->listener, port);
+}
+
+size_t cro_server_connections(const cro_server *server)
+{
+  return server->conn_count;
+}
+
+const cro_http_limits *cro_server_limits(const cro_server *server)
+{
+  return &server->options.limits;
+}
+
+void cro_server_destroy(cro_server *server)
+{
+  if (server == NULL)
+    return;
+  cro_check(server->conn_count == 0);
+  cro_loop_disarm(server->loop, &server->drain);
+  if (server->listener != NULL)
+    cro_listener_close(server->listener);
+  cro_free(server->texts);
+  cro_free(server);
+}
