@@ -2,14 +2,25 @@
 
 #include "base/check.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-static uint64_t live;
-static uint64_t fail_in; /* 0: never; 1: the next call fails */
+/* Atomic because a post may come from any thread; relaxed because they order nothing.
+ */
+static atomic_uint_fast64_t live;
+static atomic_uint_fast64_t fail_in; /* 0: never; 1: the next call fails */
 
-static int must_fail(void)
+static bool must_fail(void)
 {
-  return fail_in != 0 && --fail_in == 0;
+  if (atomic_load_explicit(&fail_in, memory_order_relaxed) == 0)
+    return false;
+  return atomic_fetch_sub_explicit(&fail_in, 1, memory_order_relaxed) == 1;
+}
+
+static void count(int64_t blocks)
+{
+  atomic_fetch_add_explicit(&live, (uint64_t)blocks, memory_order_relaxed);
 }
 
 void *cro_alloc(size_t size)
@@ -21,7 +32,7 @@ void *cro_alloc(size_t size)
     return NULL;
   block = malloc(size);
   if (block != NULL)
-    live++;
+    count(1);
   return block;
 }
 
@@ -34,39 +45,36 @@ void *cro_alloc_zero(size_t size)
     return NULL;
   block = calloc(1, size);
   if (block != NULL)
-    live++;
+    count(1);
   return block;
 }
 
 void *cro_realloc(void *block, size_t size)
 {
-  void *moved;
-
   if (block == NULL)
     return cro_alloc(size);
   cro_check(size > 0);
   if (must_fail())
     return NULL;
-  moved = realloc(block, size);
-  return moved;
+  return realloc(block, size);
 }
 
 void cro_free(void *block)
 {
   if (block == NULL)
     return;
-  live--;
+  count(-1);
   free(block);
 }
 
 uint64_t cro_alloc_live(void)
 {
-  return live;
+  return atomic_load_explicit(&live, memory_order_relaxed);
 }
 
 void cro_alloc_fail_at(uint64_t n)
 {
-  fail_in = n;
+  atomic_store_explicit(&fail_in, n, memory_order_relaxed);
 }
 
 void cro_alloc_init(void)

@@ -3,6 +3,7 @@
  * It counts live blocks and can be told to fail: the n-th call after
  * cro_alloc_fail_at(n), or after CRO_FAIL_ALLOC=n in the environment, returns
  * NULL once. Everything that allocates answers CRO_E_NOMEM then; nothing aborts.
+ * Every function may be called from any thread.
  */
 #ifndef CRO_BASE_ALLOC_H
 #define CRO_BASE_ALLOC_H
@@ -25,8 +26,7 @@ void cro_free(void *block);
 /* Live blocks now: zero at the end of a clean run. */
 uint64_t cro_alloc_live(void);
 
-/* Calls that may still succeed before one fails: n = 1 fails the next one,
- * 0 never fails. Tests only. */
+/* The n-th call from now fails, once: n = 1 is the next one, 0 none. Tests only. */
 void cro_alloc_fail_at(uint64_t n);
 
 /* Reads CRO_FAIL_ALLOC; called once by the program's start. */

@@ -6,9 +6,21 @@
 
 #include <stdalign.h>
 
+/* Under AddressSanitizer nothing is pooled and what is not handed out is poisoned, so
+ * that a slice that outlives its request, or a write past an allocation, is found. */
+#if defined(CRO_SANITIZE)
+#include <sanitizer/asan_interface.h>
+#define POISON(at, size) ASAN_POISON_MEMORY_REGION((at), (size))
+#define UNPOISON(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))
+enum { pool_max = 0, red_zone = 16 };
+#else
+#define POISON(at, size) ((void)(at), (void)(size))
+#define UNPOISON(at, size) ((void)(at), (void)(size))
+enum { pool_max = 256, red_zone = 0 }; /* idle arenas kept: half a megabyte at most */
+#endif
+
 enum {
   first_block = 2048, /* holds the request, its headers and a small answer */
-  pool_max = 256,     /* idle arenas kept: half a megabyte at most */
   big_block = 16384,  /* later blocks */
   alignment = 16
 };
@@ -40,7 +52,7 @@ struct cro_arena {
 enum { head_room = first_block - sizeof(cro_arena) };
 
 static cro_arena *idle;
-static unsigned idle_count;
+static int idle_count;
 
 static cro_arena *take_idle(void)
 {
@@ -66,6 +78,7 @@ cro_arena *cro_arena_create(void)
   arena->free_len = head_room;
   arena->size = first_block;
   arena->holds = 1;
+  POISON(arena->first, head_room);
   return arena;
 }
 
@@ -91,6 +104,7 @@ static void free_blocks(cro_arena *arena)
 
   while ((item = arena->blocks) != NULL) {
     arena->blocks = item->next;
+    UNPOISON(item, item->size);
     cro_free(item);
   }
 }
@@ -102,8 +116,10 @@ void cro_arena_drop(cro_arena *arena)
     return;
   arena->holds = 1; /* a clean-up may still look, never keep */
   run_cleanups(arena);
+  cro_check(arena->holds == 1);
   arena->holds = 0;
   free_blocks(arena);
+  UNPOISON(arena->first, head_room);
   if (idle_count >= pool_max) {
     cro_free(arena);
     return;
@@ -125,6 +141,7 @@ static void *alloc_block(cro_arena *arena, size_t size)
   item->size = head + body;
   arena->blocks = item;
   arena->size += item->size;
+  POISON((char *)item + head, body);
   if (body == size)
     return (char *)item + head; /* its own block: the current one goes on */
   arena->free_at = (char *)item + head + size;
@@ -132,19 +149,28 @@ static void *alloc_block(cro_arena *arena, size_t size)
   return (char *)item + head;
 }
 
+static void *alloc_padded(cro_arena *arena, size_t size)
+{
+  void *at = arena->free_at;
+
+  if (size > arena->free_len)
+    return alloc_block(arena, size);
+  arena->free_at += size;
+  arena->free_len -= size;
+  return at;
+}
+
 void *cro_arena_alloc(cro_arena *arena, size_t size)
 {
   void *at;
 
   cro_check(arena->holds > 0);
-  if (size > SIZE_MAX - alignment)
+  if (size > SIZE_MAX - alignment - red_zone)
     return NULL;
-  size = (size + alignment - 1) & ~(size_t)(alignment - 1);
-  if (size > arena->free_len)
-    return alloc_block(arena, size);
-  at = arena->free_at;
-  arena->free_at += size;
-  arena->free_len -= size;
+  at =
+      alloc_padded(arena, (size + red_zone + alignment - 1) & ~(size_t)(alignment - 1));
+  if (at != NULL)
+    UNPOISON(at, size);
   return at;
 }
 

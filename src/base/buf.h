@@ -19,7 +19,7 @@ typedef struct cro_buf {
 /* Makes room for `more` bytes after len. 0 or CRO_E_NOMEM. */
 int cro_buf_reserve(cro_buf *buf, size_t more);
 
-/* 0 or CRO_E_NOMEM with the buffer unchanged. */
+/* 0 or CRO_E_NOMEM with the buffer unchanged. `bytes` may not point into `buf`. */
 int cro_buf_add(cro_buf *buf, cro_bytes bytes);
 int cro_buf_add_byte(cro_buf *buf, char byte);
 

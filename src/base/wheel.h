@@ -42,11 +42,16 @@ static inline bool cro_timer_armed(const cro_timer *timer)
   return !cro_list_empty(&timer->node);
 }
 
-/* Fires everything due at or before `now`. `now` never goes back. */
+/* Fires everything due at or before `now`, tick by tick, and what those calls arm
+ * for a later tick up to `now`. What they arm for the tick being fired, or an earlier
+ * one, waits for the next advance, so a timer that re-arms itself for the present
+ * cannot hold the loop. `now` never goes back. Not to be called from a timer's fn. */
 void cro_wheel_advance(cro_wheel *wheel, uint64_t now);
 
-/* No timer is due before this; exact when it matters (within the next slot
- * boundary), UINT64_MAX when none is armed. */
+/* No timer is due before this. Exact for a timer within the current 64 ms; for a
+ * later one it is the start of the slot that holds it: advance to it and ask again.
+ * (Looking through a slot would cost as much as there are connections.) UINT64_MAX
+ * when none is armed. */
 uint64_t cro_wheel_next(const cro_wheel *wheel);
 
 size_t cro_wheel_count(const cro_wheel *wheel);

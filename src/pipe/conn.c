@@ -1,5 +1,6 @@
 #include "pipe/conn.h"
 
+#include "base/check.h"
 #include "base/err.h"
 
 const char *cro_wait_name(cro_wait what)
@@ -24,11 +25,15 @@ static int find(const cro_conn *conn, const void *key)
 
 static void clear_slot(cro_conn *conn, int i)
 {
-  if (conn->slots[i].destroy != NULL)
-    conn->slots[i].destroy(conn->slots[i].value);
+  void (*destroy)(void *value) = conn->slots[i].destroy;
+  void *value = conn->slots[i].value;
+
+  /* Emptied first: destroy may look at the connection's slots. */
   conn->slots[i].key = NULL;
   conn->slots[i].value = NULL;
   conn->slots[i].destroy = NULL;
+  if (destroy != NULL)
+    destroy(value);
 }
 
 int cro_conn_set(cro_conn *conn, const void *key, void *value,
@@ -36,9 +41,10 @@ int cro_conn_set(cro_conn *conn, const void *key, void *value,
 {
   int i = find(conn, key);
 
-  if (i >= 0)
+  cro_check(key != NULL);
+  if (i >= 0 && conn->slots[i].value != value)
     clear_slot(conn, i);
-  else
+  if (i < 0)
     i = find(conn, NULL);
   if (i < 0)
     return CRO_E_LIMIT;

@@ -67,8 +67,8 @@ struct cro_conn {
   } slots[CRO_CONN_SLOTS];
 };
 
-/* Puts a value under `key`; replaced values are destroyed.
- * CRO_E_LIMIT when all slots are taken. */
+/* Puts a value under `key`, which may not be NULL; another value that was there is
+ * destroyed. CRO_E_LIMIT when all slots are taken: the value stays the caller's. */
 int cro_conn_set(cro_conn *conn, const void *key, void *value,
                  void (*destroy)(void *value));
 
