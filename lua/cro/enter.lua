@@ -1,0 +1,97 @@
+--- The ways a value enters a line: the hot path of every supply.
+---
+--- Each is a shared function over the line and its owner, so that a loop over it
+--- compiles to a few loads and stores. `cro.line` picks one when the source is tapped.
+local S = require "cro.state"
+local errors = require "cro.errors"
+local fiber = require "cro.fiber"
+local ring = require "cro.ring"
+local turn = require "cro.turn"
+
+local enter = {}
+
+local trace, STOP = errors.trace, errors.STOP
+local push_ring, take_ring = ring.push, ring.take
+local VALUE, QUIT, EMIT, OLDEST = turn.VALUE, turn.QUIT, turn.EMIT, turn.OLDEST
+local SCHEDULED, post, leave = turn.SCHEDULED, turn.post, turn.leave
+
+local function ignore() end
+
+local Ticket = {}
+Ticket.__index = Ticket
+
+function Ticket:forget() self.dead = true end
+
+--- The turn is taken: queue the value and wait until it was handled.
+local function wait_turn(line, value)
+  local owner = line.owner
+  if turn.is_beneath(owner) then
+    errors.misuse("emit would wait for the handler it is called from")
+  end
+  local rec = fiber.may_wait("emit to a busy block")
+  local ticket = setmetatable({ fiber = rec, value = value, dead = false, stopped = false }, Ticket)
+  post(owner, line, EMIT, ticket)
+  fiber.park(ticket, "emit")
+  if ticket.stopped then error(STOP, 0) end
+end
+
+--- A value along an on-demand chain: handled now when the turn is free.
+function enter.direct(line, value)
+  local owner = line.owner
+  if owner.busy then return wait_turn(line, value) end
+  local outer = S.scope
+  owner.busy, owner.under = S.current, outer
+  S.scope = owner
+  local ok, err = xpcall(line.head, trace, value)
+  S.scope = outer
+  if ok and not owner.attention then
+    owner.busy = false
+    return
+  end
+  return leave(owner, line, ok, err)
+end
+
+--- A value from a promise: it never waits and never holds its bringer back.
+function enter.settled(line, value)
+  local owner = line.owner
+  if not owner.busy then return enter.direct(line, value) end
+  line.queued = line.queued + 1
+  post(owner, line, VALUE, value)
+end
+
+--- A line that was too slow sees what is queued and then the reason.
+local function overflow(line, value)
+  local owner = line.owner
+  if line.policy == "drop_newest" then return end
+  if line.policy == "drop_oldest" then
+    take_ring(line.own)
+    return push_ring(line.own, false, VALUE, value)
+  end
+  line.enter = ignore
+  line.live = false
+  line.closer(line)
+  post(owner, line, QUIT, errors.new("slow_consumer",
+    ("slow consumer: %d values were queued and not handled; handle them faster, "
+      .. "or give the source a larger buffer or another policy"):format(line.limit)))
+end
+
+--- A value that crosses into another owner's mailbox.
+function enter.cross(line, value)
+  local owner = line.owner
+  if line.queued >= line.limit then
+    if owner.busy == SCHEDULED then fiber.run_now(turn.drain, owner) end
+    if line.closed then return end
+    if line.queued >= line.limit then return overflow(line, value) end
+  end
+  line.queued = line.queued + 1
+  local own = line.own
+  if own then
+    push_ring(own, false, VALUE, value)
+    return post(owner, line, OLDEST, nil)
+  end
+  local box = owner.box
+  if box and owner.attention and owner.busy then return push_ring(box, line, VALUE, value) end
+  return post(owner, line, VALUE, value)
+end
+
+return enter

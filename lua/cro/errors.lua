@@ -1,0 +1,133 @@
+--- Error values: one table shape for everything that goes wrong at run time.
+---
+--- An error is a table `{ kind, message, phase, cause, traceback, ... }` whose
+--- `tostring` is its message. Programming mistakes are plain strings with a
+--- position instead, raised by `misuse` at the first line outside this library.
+--- Tables that a script raises itself are never wrapped or changed.
+
+---@class cro.Error
+---@field kind string what went wrong, for programs: "error", "cancelled", "stop", ...
+---@field message string what went wrong, for people
+---@field phase string|nil what was being done
+---@field cause any the error beneath this one
+---@field traceback string|nil where it was raised
+---@field awaited string[]|nil the places that awaited it on the way up
+local Error = {}
+Error.__index = Error
+Error.__name = "cro.Error"
+
+function Error:__tostring() return self.message end
+
+function Error.__concat(left, right) return tostring(left) .. tostring(right) end
+
+local errors = {}
+
+--- An await that is passed up a long chain must not grow the error for ever.
+local MAX_AWAITED = 16
+
+--- Makes an error value. Does not raise it.
+---@param kind string
+---@param message string
+---@param fields table|nil copied into the error
+---@return cro.Error
+function errors.new(kind, message, fields)
+  local err = { kind = kind, message = message }
+  for key, value in pairs(fields or {}) do
+    err[key] = value
+  end
+  return setmetatable(err, Error)
+end
+
+--- The two values that unwind a block. They carry nothing, so one of each will do.
+errors.STOP = errors.new("stop", "the block this code belongs to has ended")
+errors.LAST = errors.new("stop", "the source of this handler was ended by last()")
+
+---@param value any
+---@return boolean
+function errors.is(value) return getmetatable(value) == Error end
+
+--- True for what must not be swallowed: the end of a block, a cancellation.
+---@param err any
+---@return boolean
+function errors.is_unwinding(err)
+  return getmetatable(err) == Error and (err.kind == "stop" or err.kind == "cancelled")
+end
+
+---@param err any
+---@return boolean
+function errors.is_stop(err) return getmetatable(err) == Error and err.kind == "stop" end
+
+--- Makes any raised value an error value; tables of the script stay as they are.
+---@param value any
+---@param traceback string|nil
+---@return any
+function errors.wrap(value, traceback)
+  if type(value) == "table" then return value end
+  local message = value == nil and "an error without a message" or tostring(value)
+  return errors.new("error", message, { traceback = traceback })
+end
+
+--- The message handler of every xpcall here: keeps the place of the failure.
+---@param value any
+---@return any
+function errors.trace(value)
+  if getmetatable(value) ~= Error then
+    if type(value) == "table" then return value end
+    return errors.wrap(value, debug.traceback("", 2))
+  end
+  if not value.traceback and not errors.is_unwinding(value) then
+    value.traceback = debug.traceback("", 2)
+  end
+  return value
+end
+
+local library = debug.getinfo(1, "S").source:match("^(.*)errors%.lua$") or "@cro/"
+
+--- The first place on the stack that is not part of this library: "file:line", or "?".
+---@return string
+function errors.place()
+  for level = 2, 200 do
+    local info = debug.getinfo(level, "Sl")
+    if not info then break end
+    if info.currentline > 0 and info.source:sub(1, #library) ~= library then
+      return info.short_src .. ":" .. info.currentline
+    end
+  end
+  return "?"
+end
+
+--- Raises a programming mistake, naming the line of the script that made it.
+---@param message string
+function errors.misuse(message)
+  local place = errors.place()
+  error(place == "?" and message or place .. ": " .. message, 0)
+end
+
+--- Notes that the error passed through an await of the script, and returns it.
+---@param err any
+---@return any
+function errors.awaited(err)
+  if getmetatable(err) ~= Error or errors.is_unwinding(err) then return err end
+  local awaited = err.awaited or {}
+  if #awaited < MAX_AWAITED then awaited[#awaited + 1] = errors.place() end
+  err.awaited = awaited
+  return err
+end
+
+--- The whole story of an error for a log: message, traceback, awaits, causes.
+---@param err any
+---@return string
+function errors.describe(err)
+  if getmetatable(err) ~= Error then return tostring(err) end
+  local lines = { err.message }
+  if err.traceback then lines[#lines + 1] = (err.traceback:gsub("^\n", "")) end
+  for _, place in ipairs(err.awaited or {}) do
+    lines[#lines + 1] = "  awaited at " .. place
+  end
+  if err.cause ~= nil then
+    lines[#lines + 1] = "caused by: " .. errors.describe(err.cause)
+  end
+  return table.concat(lines, "\n")
+end
+
+return errors

@@ -1,0 +1,398 @@
+--- Fibers: coroutines that may wait, the queue of what can run, and the pool.
+---
+--- This module owns the ready queue, the pool of coroutines and the runner that
+--- works off tasks. It knows no sockets and no clock: `install` hands them in.
+--- A queue entry is a fiber record (`run` is false) or a task, any table whose
+--- `run` is a function; tasks are run one after the other on one pooled fiber,
+--- which is replaced only when a task waits.
+---
+--- A coroutine that was made here or by C has one record for all its jobs. A
+--- coroutine that raised is never used again.
+local S = require "cro.state"
+local errors = require "cro.errors"
+
+local fiber = {}
+
+local OUTSIDE = S.OUTSIDE
+local resume, yield, running = coroutine.resume, coroutine.yield, coroutine.running
+local traceback = debug.traceback
+
+--- Deeper, a delivery goes to the ready queue: LuaJIT's own limit is the C stack.
+local MAX_DEPTH = 100
+--- A coroutine keeps the stack it once needed; more than this are not kept.
+local MAX_POOL = 1024
+--- Seconds that clean-up may take; `fiber.cleanup_seconds` changes it.
+fiber.cleanup_seconds = 5
+
+local host
+local by_thread = setmetatable({}, { __mode = "k" })
+local pool, pooled = {}, 0
+local ready, ready_count = {}, 0
+local batch, batch_at, batch_count = {}, 0, 0
+local in_turn, runner = false, false
+local settle_job -- set by cro.cleanup: runs what a job left behind
+
+--- The outside world: the loop of C, or `cro.fake` when nothing was installed.
+---@class cro.Host
+---@field notify fun() the ready queue is no longer empty: call `turn` soon
+---@field now fun(): number monotonic seconds
+---@field timer fun(seconds: number, fn: fun()): { close: fun(self) } calls fn once, on a fiber
+---@field report fun(text: string)
+
+---@param outside cro.Host
+function fiber.install(outside)
+  host = outside
+  fiber.host = outside
+end
+
+local function the_host()
+  if not host then require("cro.fake").install() end
+  return host
+end
+
+--- Monotonic seconds.
+---@return number
+function fiber.now() return (host or the_host()).now() end
+
+---@param seconds number
+---@param fn fun()
+function fiber.timer(seconds, fn) return (host or the_host()).timer(seconds, fn) end
+
+--- Reports an error that no code is left to receive.
+---@param what string whose error it is
+---@param err any
+function fiber.report(what, err)
+  (host or the_host()).report(what .. ": " .. errors.describe(err))
+end
+
+--- Queues a fiber or a task for the next turn.
+local function push(entry)
+  local count = ready_count + 1
+  ready_count = count
+  ready[count] = entry
+  if count == 1 and not in_turn then (host or the_host()).notify() end
+end
+fiber.push = push
+
+local function new_record(co)
+  local rec = {
+    co = co,
+    waiting = false,
+    value = nil,
+    scope = false,
+    cancelled = false,
+    shield = false,
+    used = false,
+    run = false,
+    fn = false,
+    a = nil,
+    b = nil,
+    outer = OUTSIDE,
+    outer_scope = false,
+    failed = nil,
+    defers = nil,
+    taps = nil,
+  }
+  by_thread[co] = rec
+  return rec
+end
+
+local function lost(rec, err)
+  local trace = traceback(rec.co, "")
+  if rec.used then settle_job(rec) end
+  if rec.failed then return rec.failed(rec.co, err, trace) end
+  if type(err) ~= "table" then err = errors.wrap(err, trace) end
+  if not errors.is_unwinding(err) then fiber.report("error in a fiber", err) end
+end
+
+--- Lets a fiber go on until it ends or waits. `waiting` must be cleared before.
+local function continue(rec)
+  local current, scope = S.current, S.scope
+  S.current, S.scope = rec, rec.scope
+  S.depth = S.depth + 1
+  local ok, err = resume(rec.co)
+  S.depth = S.depth - 1
+  S.current, S.scope = current, scope
+  if not ok then lost(rec, err) end
+end
+
+local function pool_body(rec)
+  yield()
+  while true do
+    rec.fn(rec.a, rec.b)
+    if rec.used then settle_job(rec) end
+    rec.fn, rec.a, rec.b, rec.scope = false, nil, nil, false
+    if pooled >= MAX_POOL then return end
+    pooled = pooled + 1
+    pool[pooled] = rec
+    yield()
+  end
+end
+
+local function take_pooled()
+  if pooled > 0 then
+    local rec = pool[pooled]
+    pool[pooled] = nil
+    pooled = pooled - 1
+    return rec
+  end
+  local co = coroutine.create(pool_body)
+  local rec = new_record(co)
+  resume(co, rec)
+  return rec
+end
+
+--- Runs a function on a pooled fiber at once, until it ends or first waits. When
+--- too many fibers are nested it is queued instead.
+---@param fn fun(a: any, b: any)
+function fiber.run_now(fn, a, b)
+  local rec = take_pooled()
+  rec.fn, rec.a, rec.b = fn, a, b
+  if S.depth >= MAX_DEPTH then return push(rec) end
+  continue(rec)
+end
+
+--- Starts a function on a fiber of its own in the next turn.
+---@param fn function
+---@param ... any its arguments
+---@return cro.Fiber
+function fiber.start(fn, ...)
+  local rec, n, args = take_pooled(), select("#", ...), { ... }
+  rec.fn = n == 0 and fn or function() return fn(unpack(args, 1, n)) end
+  push(rec)
+  return rec
+end
+
+--- The running fiber's record, nil outside of any.
+---@return cro.Fiber|nil
+function fiber.current()
+  local rec = S.current
+  return rec ~= OUTSIDE and rec or nil
+end
+
+local NOWAIT = "a plain tap of a Supplier, a signal or another live source runs inside emit and may not wait; "
+  .. "use whenever in a block, each(), or tap { buffer = n, value = f }"
+
+--- Raises when the running code was cancelled or its block has ended; what every wait
+--- does before and after. For code that does not wait but is a place where it might.
+function fiber.check()
+  local rec = S.current
+  local shield, scope = rec.shield, S.scope
+  if shield then
+    if shield.expired then error(shield.expired, 0) end
+    return
+  end
+  if rec.cancelled then error(rec.cancelled, 0) end
+  if scope and scope.ended then error(errors.STOP, 0) end
+end
+local check = fiber.check
+
+--- Raises when this code may not wait here, or may not wait any more. Call it before
+--- registering a fiber with what it is going to wait for.
+---@param what string the verb, for the message
+---@return cro.Fiber
+function fiber.may_wait(what)
+  local rec, scope = S.current, S.scope
+  if rec == OUTSIDE then
+    errors.misuse(what .. " outside of a fiber: run the script with crolua, "
+      .. "or wrap it in cro.run(function() ... end)")
+  end
+  if scope and scope.nowait then errors.misuse(what .. ": " .. NOWAIT) end
+  if running() ~= rec.co then
+    errors.misuse(what .. " inside a coroutine that is not a fiber: "
+      .. "wait outside of it, or use cro.start instead of coroutine.wrap")
+  end
+  check()
+  return rec
+end
+local may_wait = fiber.may_wait
+
+local function arm_shield(shield)
+  shield.timer = fiber.timer(shield.seconds, function()
+    shield.expired = errors.new("timeout",
+      ("clean-up took longer than %g s"):format(shield.seconds))
+    local rec = shield.fiber
+    if rec.waiting then fiber.interrupt(rec) end
+  end)
+end
+
+--- Parks the fiber that `may_wait` returned. See `park`.
+---@async
+---@param rec cro.Fiber
+---@param waiting_on any
+---@return any
+function fiber.suspend(rec, waiting_on)
+  local shield = rec.shield
+  if shield and shield.seconds and not shield.timer then arm_shield(shield) end
+  rec.waiting, rec.scope = waiting_on, S.scope
+  S.current, S.scope = rec.outer, rec.outer_scope
+  rec.outer, rec.outer_scope = OUTSIDE, false
+  yield()
+  rec.scope = false
+  local value = rec.value
+  rec.value = nil
+  check()
+  return value
+end
+
+--- Waits until somebody wakes this fiber. `waiting_on` says what for: a wake for
+--- anything else is ignored, and its `forget(waiting_on, record)`, if it has one,
+--- is called when the wait is given up. Returns the value given to `wake`.
+---@async
+---@param waiting_on any
+---@param what string|nil the verb, for messages
+---@return any
+function fiber.park(waiting_on, what)
+  return fiber.suspend(may_wait(what or "wait"), waiting_on)
+end
+
+--- Like `park`, for a wait that must come to its end whatever happens: nothing
+--- interrupts it. Only for waits that are sure to be short or are bounded.
+---@async
+function fiber.park_through(waiting_on)
+  local rec = S.current
+  rec.waiting, rec.scope = waiting_on, S.scope
+  local shield = rec.shield
+  rec.shield = { through = true }
+  S.current, S.scope = rec.outer, rec.outer_scope
+  rec.outer, rec.outer_scope = OUTSIDE, false
+  yield()
+  rec.scope, rec.shield = false, shield
+  local value = rec.value
+  rec.value = nil
+  return value
+end
+
+--- Makes a parked fiber runnable. Waking one that is not parked does nothing.
+---@param rec cro.Fiber
+---@param value any what its `park` returns
+---@param waiting_on any when given, the wake counts only if it waits for that
+function fiber.wake(rec, value, waiting_on)
+  local waiting = rec.waiting
+  if not waiting or (waiting_on and waiting ~= waiting_on) then return end
+  rec.waiting, rec.value = false, value
+  return push(rec)
+end
+
+--- Ends the current wait of a parked fiber: its `park` finds out why and raises.
+---@param rec cro.Fiber
+function fiber.interrupt(rec)
+  local waiting = rec.waiting
+  if not waiting or (rec.shield and not rec.shield.expired) then return end
+  rec.waiting = false
+  if type(waiting) == "table" and waiting.forget then waiting:forget(rec) end
+  push(rec)
+end
+
+--- Cancels a fiber: its current wait and every later one raise `cancelled`.
+---@param rec cro.Fiber
+---@param reason string|nil
+function fiber.cancel(rec, reason)
+  if rec.cancelled then return end
+  rec.used = true
+  rec.cancelled = errors.new("cancelled", reason or "this fiber was cancelled")
+  fiber.interrupt(rec)
+end
+
+local function run_tasks()
+  local rec = S.current
+  runner = rec
+  repeat
+    local task = batch[batch_at]
+    batch[batch_at] = nil
+    task.run(task)
+    if rec.used then settle_job(rec) end
+    if runner ~= rec then return end
+    local following = batch_at < batch_count and batch[batch_at + 1]
+    if following and following.run then
+      batch_at = batch_at + 1
+    else
+      runner = false
+    end
+  until not runner
+end
+
+--- Runs everything that was runnable when it began.
+---@return boolean more something became runnable meanwhile: call again after looking at I/O
+function fiber.turn()
+  if in_turn then return ready_count > 0 end
+  in_turn = true
+  batch, ready = ready, batch
+  batch_at, batch_count, ready_count = 1, ready_count, 0
+  while batch_at <= batch_count do
+    local entry = batch[batch_at]
+    if entry.run then
+      local rec = take_pooled()
+      rec.fn = run_tasks
+      continue(rec)
+      runner = false
+    else
+      batch[batch_at] = nil
+      continue(entry)
+    end
+    batch_at = batch_at + 1
+  end
+  in_turn = false
+  return ready_count > 0
+end
+
+-- Not a tail call: the arguments stay on this stack, which anchors them while fn runs.
+local function invoke(fn, ...) fn(...) end
+
+--- The body for coroutines that C makes and keeps: each resume of an idle one runs
+--- what `begin` returns, then calls `finish`. When the function raises, the
+--- coroutine dies: C calls `fiber.dropped` if it resumed it, else `failed` is called.
+---@param begin fun(): function, ... called inside the fiber
+---@param finish fun(): boolean|nil true: call `begin` again at once; else the coroutine is idle
+---@param failed fun(co: thread, err: any, traceback: string)
+---@return fun()
+function fiber.entry(begin, finish, failed)
+  return function()
+    local rec = new_record(running())
+    rec.failed = failed
+    while true do
+      rec.outer, rec.outer_scope = S.current, S.scope
+      S.current, S.scope = rec, false
+      invoke(begin())
+      if rec.used then settle_job(rec) end
+      S.current, S.scope = rec.outer, rec.outer_scope
+      rec.outer, rec.outer_scope = OUTSIDE, false
+      if not finish() then yield() end
+    end
+  end
+end
+
+--- For C, after a coroutine it resumed itself has raised.
+---@param co thread
+---@param err any
+function fiber.dropped(co, err) -- luacheck: no unused args
+  local rec = by_thread[co]
+  if not rec then return end
+  S.current, S.scope = rec.outer, rec.outer_scope
+  rec.outer, rec.outer_scope = OUTSIDE, false
+  if rec.used then settle_job(rec) end
+end
+
+--- Cancels the fiber that runs on a coroutine and closes the taps it opened.
+---@param co thread
+---@param reason string|nil
+function fiber.cancel_thread(co, reason)
+  local rec = by_thread[co]
+  if not rec then return end
+  local tap = rec.taps
+  while tap do
+    local following = tap.next
+    tap:close()
+    tap = following
+  end
+  fiber.cancel(rec, reason)
+end
+
+--- Names the function that puts a record back in order after a job.
+---@param fn fun(rec: cro.Fiber)
+function fiber.on_job_end(fn)
+  settle_job = fn
+  fiber.end_job = fn
+end
+
+return fiber

@@ -1,0 +1,240 @@
+--- Lines: the connection of one source to one owner, operators included.
+---
+--- A line is one table with every field set when it is made. For a plain tap the same
+--- table is the owner too. `head` is the composed operators and the handler; operators
+--- are closures, made once per tap. `handling` tells an error in the handler from one
+--- in an operator, so that one xpcall per value is enough.
+local errors = require "cro.errors"
+local enter = require "cro.enter"
+local fiber = require "cro.fiber"
+local ring = require "cro.ring"
+local roots = require "cro.roots"
+local turn = require "cro.turn"
+
+local line = {}
+
+--- Values that may queue for a live source when nobody says otherwise.
+line.DEFAULT_BUFFER = 1024
+
+--- What `whenever` returns.
+---@class cro.Whenever
+local Whenever = {}
+Whenever.__index = Whenever
+Whenever.__name = "cro.Whenever"
+
+--- What `tap` returns.
+---@class cro.Tap
+local Tap = {}
+Tap.__index = Tap
+Tap.__name = "cro.Tap"
+
+local function check_callback(name, fn)
+  if type(fn) == "function" then return end
+  errors.misuse(("%s: expected a function, got a %s"):format(name, type(fn)))
+end
+
+--- Names what runs when this source is done.
+---@param fn fun()
+---@return cro.Whenever
+function Whenever:last(fn)
+  check_callback("whenever(...):last", fn)
+  self.on_last = fn
+  return self
+end
+
+--- Names what runs when this source fails. When it returns, the failure is handled;
+--- when it raises, the block fails.
+---@param fn fun(err: any)
+---@return cro.Whenever
+function Whenever:quit(fn)
+  check_callback("whenever(...):quit", fn)
+  self.on_quit = fn
+  return self
+end
+
+--- Stops this source without running its `last`. Closing twice is harmless.
+function Whenever:close()
+  if self.closed then return end
+  turn.close_line(self)
+  turn.uncount(self.owner)
+end
+
+--- Ends the tap and closes its source. Returns at once; closing twice is harmless.
+function Tap:close() turn.close_line(self) end
+
+local function discard() end
+
+local function new_whenever(block)
+  return setmetatable({
+    enter = enter.direct,
+    head = false,
+    tail = false, -- flushes the operators when the source is done
+    owner = block,
+    bare = true, -- no operators: what runs is always the handler
+    handling = true,
+    closed = false,
+    live = true, -- the source has not ended
+    closer = discard,
+    upstream = false, -- the source's own
+    prev = false, -- older in the block's list
+    next = false,
+    queued = 0,
+    limit = false, -- values that may queue; false along an on-demand chain
+    on_last = false,
+    on_quit = false,
+  }, Whenever)
+end
+
+local function new_tap()
+  local tap = setmetatable({
+    enter = enter.direct,
+    head = false,
+    tail = false,
+    owner = false,
+    bare = true,
+    handling = true,
+    closed = false,
+    live = true,
+    closer = discard,
+    upstream = false,
+    prev = false,
+    next = false,
+    queued = 0,
+    limit = false,
+    on_last = false,
+    on_quit = false,
+    -- as its own owner
+    plain = true,
+    busy = false,
+    under = false,
+    attention = false,
+    box = false,
+    ending = 0,
+    nowait = false,
+    run = turn.drain,
+    list = false,
+  }, Tap)
+  tap.owner = tap
+  return tap
+end
+
+local function with_operators(self, supply, handler)
+  self.bare, self.handling = false, false
+  local head = function(value)
+    self.handling = true
+    handler(value)
+    self.handling = false
+  end
+  local stage = supply
+  while stage.op do
+    head = stage.op(head, stage.arg, self)
+    stage = stage.from
+  end
+  return head
+end
+
+local function use_limit(self, limit, policy)
+  self.enter, self.limit = enter.cross, limit
+  if policy == "error" then return end
+  self.policy = policy
+  if policy == "drop_oldest" then self.own = ring.new() end
+end
+
+local function compose(self, supply, handler)
+  self.head = supply.op and with_operators(self, supply, handler) or handler
+end
+
+--- Connects a supply to a block. Only `whenever` calls this.
+---@param block table
+---@param supply cro.Supply
+---@param handler fun(value: any)
+---@return cro.Whenever
+function line.whenever(block, supply, handler)
+  local self = new_whenever(block)
+  compose(self, supply, handler)
+  local source = supply.source
+  if source.live then
+    use_limit(self, source.limit or line.DEFAULT_BUFFER, source.policy or "error")
+  elseif source.settles then
+    self.enter = enter.settled
+  end
+  local latest = block.lines
+  if latest then
+    latest.next, self.prev = self, latest
+  end
+  block.lines = self
+  block.open = block.open + 1
+  local ok, err = pcall(source.open, source, self)
+  if ok then return self end
+  self.live = false
+  self:close()
+  error(err, 0)
+end
+
+--- Connects a supply to a plain tap.
+---@param supply cro.Supply
+---@param callbacks { value: nil|fun(value: any), done: nil|fun(), quit: nil|fun(err: any), tap: nil|fun(tap: cro.Tap), buffer: integer|nil, policy: string|nil }
+---@return cro.Tap
+function line.tap(supply, callbacks)
+  local self = new_tap()
+  self.on_last, self.on_quit = callbacks.done or false, callbacks.quit or false
+  compose(self, supply, callbacks.value or discard)
+  local source = supply.source
+  if source.live and callbacks.buffer then
+    use_limit(self, callbacks.buffer, callbacks.policy or source.policy or "error")
+  elseif source.live then
+    self.nowait = source.policy ~= "wait"
+  end
+  self.with_fiber = callbacks.with_fiber
+  roots.add_tap(self)
+  if callbacks.tap then callbacks.tap(self) end
+  if self.closed then return self end
+  local ok, err = pcall(source.open, source, self)
+  if ok then return self end
+  self.live = false
+  self:close()
+  error(err, 0)
+end
+
+--- For operators: ends the line from inside, as if its source were done, having closed
+--- the source. `done` is the rest of the chain's.
+function line.complete(self, done)
+  if self.closed then return end
+  turn.close_line(self)
+  done()
+end
+
+--- For operators: what is to be called when the source is done. Sets it to `fn`, and
+--- returns what was to be called before.
+---@param self table
+---@param fn fun(done: fun())
+function line.before_done(self, fn)
+  local done = line.done_of(self)
+  self.tail = function() return fn(done) end
+end
+
+--- For operators: what ends the chain behind this operator.
+---@return fun()
+function line.done_of(self)
+  local done = self.tail
+  if done then return done end
+  return function() return turn.on_finish(self) end
+end
+
+--- Lets a source that is being closed end by itself, or an event be given to a line
+--- from a fiber that must not raise.
+---@param self table
+---@param value any
+---@return boolean taken false when nobody listens any more
+function line.offer(self, value)
+  if self.closed then return false end
+  if not self.owner.busy or self.limit then
+    self:enter(value)
+    return not self.closed
+  end
+  local ok, err = pcall(self.enter, self, value)
+  if not ok and not errors.is_unwinding(err) then fiber.report("error in a source", err) end
+  return ok and not self.closed
+end
+
+return line

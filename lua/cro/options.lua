@@ -1,0 +1,158 @@
+--- Checks the one table of options that a function was given.
+---
+--- A spec maps each key to `{ type, default = , required = , one_of = , check = }`,
+--- or to a type name alone. Types are those of `type()`, plus "any", "integer",
+--- "callable", and alternatives written "number|string". The result is a new
+--- table; what the caller gave is never changed. A mistake is an error at the
+--- line of the script that made the call.
+local errors = require "cro.errors"
+
+local options = {}
+
+---@class cro.OptionSpec
+---@field [1] string expected type
+---@field default any used when the key is absent
+---@field required boolean|nil
+---@field one_of any[]|nil the values allowed
+---@field check nil|fun(value: any): boolean, string|nil says what was expected when false
+
+local function is_callable(value)
+  local meta = getmetatable(value)
+  return type(value) == "function" or (type(meta) == "table" and meta.__call ~= nil)
+end
+
+local function matches(value, expected)
+  for name in expected:gmatch("[^|]+") do
+    if name == "any" or type(value) == name then return true end
+    if name == "callable" and is_callable(value) then return true end
+    if name == "integer" and type(value) == "number" and value % 1 == 0 then return true end
+  end
+  return false
+end
+
+--- The number of single-letter changes that turn one word into the other.
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do
+    row[j] = j
+  end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
+    end
+  end
+  return row[#b]
+end
+
+--- The word of `words` nearest to `given`, or nil when none is near.
+---@param given string
+---@param words string[]
+---@return string|nil
+function options.nearest(given, words)
+  local best, best_distance
+  for _, word in ipairs(words) do
+    local d = distance(given, word)
+    if d <= math.max(2, math.floor(#word / 2)) and (not best or d < best_distance) then
+      best, best_distance = word, d
+    end
+  end
+  return best
+end
+
+local function sorted_keys(spec)
+  local keys = {}
+  for key in pairs(spec) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+local function unknown(function_name, key, spec)
+  local keys = sorted_keys(spec)
+  local near = type(key) == "string" and options.nearest(key, keys)
+  local cure = near and ("did you mean %q?"):format(near)
+    or #keys == 0 and "it takes no options"
+    or "it knows " .. table.concat(keys, ", ")
+  local shown = type(key) == "string" and ("%q"):format(key) or ("[%s]"):format(tostring(key))
+  errors.misuse(("%s: unknown option %s; %s"):format(function_name, shown, cure))
+end
+
+local function show(value)
+  if type(value) == "string" then return ("the string %q"):format(value) end
+  if type(value) == "number" or type(value) == "boolean" then
+    return ("the %s %s"):format(type(value), tostring(value))
+  end
+  return value == nil and "nothing" or "a " .. type(value)
+end
+
+--- How a value is named in a message: "the string "x"", "a table", "nothing".
+options.show = show
+
+local function check_one_of(function_name, key, value, allowed)
+  local names = {}
+  for _, candidate in ipairs(allowed) do
+    if candidate == value then return end
+    names[#names + 1] = type(candidate) == "string" and ("%q"):format(candidate) or tostring(candidate)
+  end
+  local expected = "one of " .. table.concat(names, ", ")
+  errors.misuse(("%s: option %q: expected %s, got %s"):format(function_name, key, expected, show(value)))
+end
+
+local function check_value(function_name, key, value, rule)
+  local expected = rule[1]
+  if not matches(value, expected) then
+    errors.misuse(("%s: option %q: expected %s, got %s"):format(
+      function_name, key, (expected:gsub("|", " or ")), show(value)))
+  end
+  if rule.one_of then check_one_of(function_name, key, value, rule.one_of) end
+  if not rule.check then return end
+  local ok, wanted = rule.check(value)
+  if not ok then
+    errors.misuse(("%s: option %q: expected %s, got %s"):format(
+      function_name, key, wanted or "another value", show(value)))
+  end
+end
+
+--- Returns the options with defaults filled in, or raises at the caller's line.
+---@param function_name string as the script author calls it, e.g. "http.server"
+---@param given table|nil
+---@param spec table<string, cro.OptionSpec|string>
+---@return table
+function options.check(function_name, given, spec)
+  if given ~= nil and type(given) ~= "table" then
+    errors.misuse(("%s: expected a table of options, got %s"):format(function_name, show(given)))
+  end
+  local result = {}
+  for key, value in pairs(given or result) do
+    local rule = spec[key]
+    if rule == nil then unknown(function_name, key, spec) end
+    check_value(function_name, key, value, type(rule) == "string" and { rule } or rule)
+    result[key] = value
+  end
+  for key, rule in pairs(spec) do
+    if type(rule) == "table" and result[key] == nil then
+      if rule.required then
+        errors.misuse(("%s: option %q is required (%s)"):format(function_name, key, rule[1]))
+      end
+      result[key] = rule.default
+    end
+  end
+  return result
+end
+
+--- Checks one positional argument; raises at the caller's line when it is wrong.
+---@param function_name string
+---@param position integer|string
+---@param value any
+---@param expected string a type as in a spec
+function options.argument(function_name, position, value, expected)
+  if matches(value, expected) then return end
+  errors.misuse(("%s: argument %s: expected %s, got %s"):format(
+    function_name, position, (expected:gsub("|", " or ")), show(value)))
+end
+
+return options

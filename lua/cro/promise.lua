@@ -1,0 +1,333 @@
+--- Promises: a value that will be there, or an error that will.
+---
+--- A promise holds its outcome and who waits for it, and nothing else. Settling only
+--- marks it and queues: waiters and callbacks run in a later turn, in the order they
+--- were registered, and never inside `keep` or `fail`. A derived promise is its own
+--- callback record, so that a step of a chain is one table.
+---
+--- Eight fields fill a table of eight; what few promises need is added later.
+local S = require "cro.state"
+local errors = require "cro.errors"
+local fiber = require "cro.fiber"
+local unobserved = require "cro.unobserved"
+
+local trace = errors.trace
+local DEBUG = os.getenv "CRO_DEBUG" == "1"
+
+---@class cro.Promise
+---@field private state string "planned", "kept" or "broken"
+---@field private value any the result or the error
+---@field private waiter any the first fiber or task that waits; more in `more`
+---@field private run any what a derived or started promise does in its turn
+---@field private fn any the function of a derived or started promise
+---@field private from any what it derives from; the fiber of a started one
+---@field private vowed boolean only the holder of the vow may settle it
+---@field private seen boolean somebody will notice a failure
+local Promise = {}
+Promise.__index = Promise
+Promise.__name = "cro.Promise"
+
+local function new(run, fn, from, vowed)
+  local self = {
+    state = "planned",
+    value = nil,
+    waiter = false,
+    run = run,
+    fn = fn,
+    from = from,
+    vowed = vowed,
+    seen = false,
+  }
+  if DEBUG then self.made = errors.place() end
+  return setmetatable(self, Promise)
+end
+
+local function is_promise(value) return getmetatable(value) == Promise end
+Promise.is = is_promise
+
+--- A promise that this code will keep or fail.
+---@return cro.Promise
+function Promise.new() return new(false, false, false, false) end
+
+local function release(waiter, promise)
+  if waiter.run then return fiber.push(waiter) end
+  return fiber.wake(waiter, nil, promise)
+end
+
+local function settle(self, state, value)
+  self.state, self.value = state, value
+  self.fn, self.from = false, false
+  local waiter = self.waiter
+  if not waiter then return end
+  self.waiter = false
+  release(waiter, self)
+  local more = self.more
+  if not more then return end
+  self.more = nil
+  for i = 1, #more do
+    release(more[i], self)
+  end
+end
+
+local function break_it(self, cause)
+  settle(self, "broken", cause)
+  if not self.seen then unobserved.watch(self, cause) end
+end
+
+local function observe(self)
+  self.seen = true
+  local note = self.note
+  if note then note.done = true end
+end
+Promise.observe = observe
+
+--- Adds a fiber or a task (a table with `run`) to what is released at the end.
+local function add_waiter(self, waiter)
+  if self.state ~= "planned" then
+    observe(self)
+    return release(waiter, self)
+  end
+  self.seen = true
+  if not self.waiter then
+    self.waiter = waiter
+    return
+  end
+  local more = self.more
+  if more then
+    more[#more + 1] = waiter
+  else
+    self.more = { waiter }
+  end
+end
+
+--- Takes a waiter out again.
+local function forget(self, waiter)
+  local more = self.more
+  if self.waiter == waiter then
+    self.waiter = more and table.remove(more, 1) or false
+    return
+  end
+  for i = 1, more and #more or 0 do
+    if more[i] == waiter then
+      table.remove(more, i)
+      return
+    end
+  end
+end
+
+Promise.add_waiter, Promise.forget = add_waiter, forget
+
+local function refuse(self, verb)
+  if self.state == "planned" then
+    errors.misuse(("cannot %s this promise: only the holder of its vow may settle it"):format(verb))
+  end
+  errors.misuse(("cannot %s this promise: it is already %s"):format(verb, self.state))
+end
+
+--- Keeps the promise. Keeping it twice, or one whose vow was taken, is an error.
+---@param value any true by default
+function Promise:keep(...)
+  if self.vowed or self.state ~= "planned" then refuse(self, "keep") end
+  local value = ...
+  if value == nil and select("#", ...) == 0 then value = true end
+  return settle(self, "kept", value)
+end
+
+--- Breaks the promise. A cause that is not a table becomes an error value.
+---@param cause any "Died" by default
+function Promise:fail(cause)
+  if self.vowed or self.state ~= "planned" then refuse(self, "fail") end
+  return break_it(self, errors.wrap(cause == nil and "Died" or cause))
+end
+Promise["break"] = Promise.fail
+
+--- The sole right to settle a promise, taken from whoever else holds it.
+---@class cro.Vow
+local Vow = {}
+Vow.__index = Vow
+
+---@param value any true by default
+function Vow:keep(...)
+  local promise = self.promise
+  if promise.state ~= "planned" then refuse(promise, "keep") end
+  local value = ...
+  if value == nil and select("#", ...) == 0 then value = true end
+  return settle(promise, "kept", value)
+end
+
+---@param cause any "Died" by default
+function Vow:fail(cause)
+  local promise = self.promise
+  if promise.state ~= "planned" then refuse(promise, "fail") end
+  return break_it(promise, errors.wrap(cause == nil and "Died" or cause))
+end
+Vow["break"] = Vow.fail
+
+--- Takes the vow: from now on only the returned object can settle the promise.
+---@return cro.Vow
+function Promise:vow()
+  if self.vowed then errors.misuse("cannot take the vow of this promise: it was already taken") end
+  if self.state ~= "planned" then refuse(self, "take the vow of") end
+  self.vowed = true
+  return setmetatable({ promise = self }, Vow)
+end
+
+--- "planned", "kept" or "broken".
+---@return string
+function Promise:status() return self.state end
+
+--- What broke the promise. An error while it is not broken.
+---@return any
+function Promise:cause()
+  if self.state ~= "broken" then
+    errors.misuse(("a promise has a cause only when it is broken; this one is %s"):format(self.state))
+  end
+  observe(self)
+  return self.value
+end
+
+--- Waits for the promise: returns its value or raises what broke it. When it is
+--- settled already, nothing is switched.
+---@async
+---@return any
+function Promise:await()
+  if self.state == "planned" then
+    local rec = fiber.may_wait("await")
+    add_waiter(self, rec)
+    fiber.suspend(rec, self)
+  else
+    fiber.check()
+  end
+  if self.state == "kept" then return self.value end
+  observe(self)
+  error(errors.awaited(self.value), 0)
+end
+
+--- The same as `await`.
+Promise.result = Promise.await
+
+local function run_derived(self)
+  local from, mode, fn = self.from, self.vowed, self.fn
+  if self.state ~= "planned" then return end
+  if mode ~= "settled" and mode ~= from.state then
+    if from.state == "kept" then return settle(self, "kept", from.value) end
+    return break_it(self, from.value)
+  end
+  local ok, value = xpcall(fn, trace, mode == "settled" and from or from.value)
+  if self.state ~= "planned" then return end
+  if ok then return settle(self, "kept", value) end
+  return break_it(self, value)
+end
+
+local function derive(self, name, fn, mode)
+  if type(fn) ~= "function" then
+    errors.misuse(("%s: expected a function, got a %s"):format(name, type(fn)))
+  end
+  local derived = new(run_derived, fn, self, mode)
+  add_waiter(self, derived)
+  return derived
+end
+
+--- A promise of what `fn(value)` returns once this one is kept; broken when this one
+--- is, or when `fn` raises.
+---@param fn fun(value: any): any
+---@return cro.Promise
+function Promise:and_then(fn) return derive(self, "and_then", fn, "kept") end
+
+--- A promise of what `fn(cause)` returns once this one is broken; kept with the same
+--- value when this one is kept.
+---@param fn fun(cause: any): any
+---@return cro.Promise
+function Promise:or_else(fn) return derive(self, "or_else", fn, "broken") end
+
+--- A promise of what `fn(promise)` returns once this one is kept or broken.
+---@param fn fun(promise: cro.Promise): any
+---@return cro.Promise
+function Promise:settled(fn) return derive(self, "settled", fn, "settled") end
+
+local function run_started(self)
+  local fn, rec = self.fn, S.current
+  if self.state ~= "planned" then return end
+  self.from = rec
+  local ok, value = xpcall(fn, trace)
+  if rec.used then fiber.end_job(rec) end
+  if ok then return settle(self, "kept", value) end
+  return break_it(self, value)
+end
+
+--- Runs a function on a fiber of its own from the next turn on; a promise of what it
+--- returns, broken by what it raises.
+---@param fn function
+---@param ... any its arguments
+---@return cro.Promise
+function Promise.start(fn, ...)
+  if type(fn) ~= "function" then
+    errors.misuse("start: expected a function, got a " .. type(fn))
+  end
+  local n = select("#", ...)
+  if n > 0 then
+    local args, body = { ... }, fn
+    fn = function() return body(unpack(args, 1, n)) end
+  end
+  local promise = new(run_started, fn, false, true)
+  fiber.push(promise)
+  return promise
+end
+
+--- Gives up what the promise stands for. The fiber of a started promise is cancelled
+--- and breaks it when it has unwound; any other promise breaks at once with an error of
+--- kind "cancelled". A settled promise is left alone.
+---@param reason string|nil
+function Promise:cancel(reason)
+  if self.state ~= "planned" then return end
+  self.seen = true
+  if self.run == run_started and self.from then return fiber.cancel(self.from, reason) end
+  if self.run == run_derived then forget(self.from, self) end
+  local on_cancel = self.on_cancel
+  settle(self, "broken", errors.new("cancelled", reason or "this promise was cancelled"))
+  if on_cancel then on_cancel(reason) end
+end
+
+--- For modules that make promises: a promise that only `settle_*` settles, and what to
+--- call when somebody cancels it.
+---@param on_cancel nil|fun(reason: string|nil)
+---@return cro.Promise
+function Promise.made(on_cancel)
+  local promise = new(false, false, false, true)
+  promise.on_cancel = on_cancel
+  return promise
+end
+
+--- Settles a made promise; does nothing when it is settled already.
+function Promise.settle_kept(promise, value)
+  if promise.state == "planned" then settle(promise, "kept", value) end
+end
+
+--- Breaks a made promise; does nothing when it is settled already.
+function Promise.settle_broken(promise, cause)
+  if promise.state == "planned" then break_it(promise, errors.wrap(cause)) end
+end
+
+--- A promise that is kept already.
+---@param value any true by default
+---@return cro.Promise
+function Promise.kept(...)
+  local promise = new(false, false, false, true)
+  promise.state = "kept"
+  promise.value = select("#", ...) == 0 or (...)
+  if select("#", ...) > 0 then promise.value = (...) end
+  return promise
+end
+
+--- A promise that is broken already.
+---@param cause any "Died" by default
+---@return cro.Promise
+function Promise.broken(cause)
+  local promise = new(false, false, false, true)
+  break_it(promise, errors.wrap(cause == nil and "Died" or cause))
+  return promise
+end
+
+function Promise:__tostring() return ("Promise (%s)"):format(self.state) end
+
+return Promise

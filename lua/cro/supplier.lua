@@ -1,0 +1,249 @@
+--- A live source of values: what is emitted reaches whoever is tapping now.
+---
+--- A supplier owns its list of taps, and what was emitted while it was emitting. It
+--- starts no fiber. Plain taps are called inside `emit`; what belongs to a block goes
+--- to that block's mailbox. No tap's failure, wait or end reaches the emitter. Only
+--- with the policy "wait" does `emit` wait, for room in every tap, before it delivers.
+local S = require "cro.state"
+local errors = require "cro.errors"
+local fiber = require "cro.fiber"
+local options = require "cro.options"
+local turn = require "cro.turn"
+
+local VALUE, DONE, QUIT = turn.VALUE, turn.DONE, turn.QUIT
+local DEFAULT_BUFFER = 1024
+--- Closed taps are swept when there are this many and they are half of all.
+local SWEEP_FROM = 8
+
+---@class cro.Supplier
+---@field live true
+---@field limit integer values that may queue in one tap
+---@field policy string what happens when one is full
+local Supplier = {}
+Supplier.__index = Supplier
+Supplier.__name = "cro.Supplier"
+
+local OPTIONS = {
+  buffer = { "integer", default = DEFAULT_BUFFER, check = function(n) return n >= 1, "1 or more" end },
+  policy = { "string", default = "error", one_of = { "error", "wait", "drop_oldest", "drop_newest" } },
+}
+
+local function make(given, kept)
+  local opts = given and options.check("Supplier.new", given, OPTIONS)
+  return setmetatable({
+    live = true,
+    limit = opts and opts.buffer or DEFAULT_BUFFER,
+    policy = opts and opts.policy or "error",
+    taps = {},
+    count = 0, -- taps in the list, closed ones included
+    holes = 0, -- closed ones
+    emitting = false,
+    emitter = false, -- the fiber whose emit is being delivered
+    later = false, -- what was emitted from inside
+    plainly = not kept and not (opts and opts.policy == "wait"),
+    kept = kept, -- what nobody has heard yet, of a preserving supplier
+    gate = false, -- emitters that wait for room, first come first served
+    chosen = false, -- the one of them that was woken
+  }, Supplier)
+end
+
+--- Makes a supplier. `buffer` (1024) is how many values may queue for a block that taps
+--- it; `policy` says what happens then: "error" (quit with `slow_consumer`),
+--- "wait" (`emit` waits), "drop_oldest" or "drop_newest".
+---@param given { buffer: integer|nil, policy: string|nil }|nil
+---@return cro.Supplier
+function Supplier.new(given) return make(given, false) end
+
+--- A supplier that keeps what is emitted while nobody taps, for the next one who does.
+---@param given table|nil as for `new`
+---@return cro.Supplier
+function Supplier.preserving(given) return make(given, {}) end
+
+local function sweep(self)
+  local taps, count, kept = self.taps, self.count, 0
+  for i = 1, count do
+    local line = taps[i]
+    if line.live and not line.closed then
+      kept = kept + 1
+      taps[kept] = line
+    end
+  end
+  for i = kept + 1, count do
+    taps[i] = nil
+  end
+  self.count, self.holes = kept, 0
+end
+
+local function close_tap(line)
+  local self = line.upstream
+  self.holes = self.holes + 1
+  if self.holes >= SWEEP_FROM and self.holes * 2 > self.count and not self.emitting then sweep(self) end
+  return turn.finish_line(line, DONE)
+end
+
+local function finish(self, kind, err)
+  local taps, count = self.taps, self.count
+  self.taps, self.count, self.holes = {}, 0, 0
+  for i = 1, count do
+    if not taps[i].closed then turn.finish_line(taps[i], kind, err) end
+  end
+end
+
+local function deliver(self, kind, value)
+  if kind ~= VALUE then return finish(self, kind, value) end
+  local taps = self.taps
+  for i = 1, self.count do
+    local line = taps[i]
+    if not line.closed then line.enter(line, value) end
+  end
+end
+
+local function deliver_later(self)
+  local later, i = self.later, 1
+  while i <= later.n do
+    local kind, value = later[i], later[i + 1]
+    deliver(self, kind, value)
+    i = i + 2
+  end
+  self.later = false
+end
+
+local function postpone(self, kind, value)
+  local later = self.later
+  if not later then
+    later = { n = 0 }
+    self.later = later
+  end
+  later[later.n + 1], later[later.n + 2] = kind, value
+  later.n = later.n + 2
+end
+
+local function deliver_all(self, kind, value)
+  deliver(self, kind, value)
+  if self.later then deliver_later(self) end
+end
+
+local function deliver_guarded(self, kind, value)
+  self.emitting, self.emitter = true, S.current
+  local ok, err = pcall(deliver_all, self, kind, value)
+  self.emitting, self.emitter, self.later = false, false, false
+  if not ok then error(err, 0) end
+end
+
+--- Wakes the next emitter that waits, when there is room everywhere.
+function Supplier:room()
+  local gate = self.gate
+  if not gate or self.chosen or self.emitting then return end
+  while gate[1] and gate[1].dead do
+    table.remove(gate, 1)
+  end
+  if not gate[1] or not self:has_room() then return end
+  self.chosen = table.remove(gate, 1)
+  fiber.wake(self.chosen.fiber, nil, self.chosen)
+end
+
+--- Is no tap full? Full ones will call `room`.
+function Supplier:has_room()
+  local taps, room = self.taps, true
+  for i = 1, self.count do
+    local line = taps[i]
+    if not line.closed and line.limit and line.queued >= line.limit then
+      line.waiters = self
+      room = false
+    end
+  end
+  return room
+end
+
+local function refuse_own_turn(self)
+  for i = 1, self.count do
+    local line = self.taps[i]
+    local full = not line.closed and line.limit and line.queued >= line.limit
+    if full and turn.is_beneath(line.owner) then
+      errors.misuse("emit would wait for room in the block it is called from; "
+        .. "give the supplier a larger buffer or another policy")
+    end
+  end
+end
+
+local Ticket = {}
+Ticket.__index = Ticket
+
+function Ticket:forget() self.dead = true end
+
+local function wait_for_room(self)
+  local gate = self.gate
+  local busy = self.emitting or self.chosen or (gate and gate[1])
+  if not busy and self:has_room() then return end
+  refuse_own_turn(self)
+  local rec = fiber.may_wait "emit to a full tap"
+  local ticket = setmetatable({ fiber = rec, dead = false }, Ticket)
+  self.gate = gate or {}
+  self.gate[#self.gate + 1] = ticket
+  repeat
+    local ok, err = pcall(fiber.suspend, rec, ticket)
+    if self.chosen == ticket then self.chosen = false end
+    if not ok then
+      self:room()
+      error(err, 0)
+    end
+    local ready = self:has_room() and not self.emitting
+    if not ready then table.insert(self.gate, 1, ticket) end
+  until ready
+end
+
+local function has_taps(self) return self.count > self.holes end
+
+local function slow_emit(self, kind, value)
+  if self.emitting and (self.policy ~= "wait" or self.emitter == S.current or kind ~= VALUE) then
+    return postpone(self, kind, value)
+  end
+  if self.kept and not has_taps(self) then
+    local kept = self.kept
+    kept[#kept + 1] = { kind, value }
+    return
+  end
+  if self.policy == "wait" and kind == VALUE then wait_for_room(self) end
+  deliver_guarded(self, kind, value)
+  self:room()
+end
+
+--- Gives a value to every tap there is, in the order they were opened. From inside
+--- a tap of this supplier it is delivered after the value being delivered.
+---@param value any
+function Supplier:emit(value)
+  if self.emitting or not self.plainly then return slow_emit(self, VALUE, value) end
+  self.emitting = true
+  local taps = self.taps
+  for i = 1, self.count do
+    local line = taps[i]
+    if not line.closed then line.enter(line, value) end
+  end
+  if self.later then deliver_later(self) end
+  self.emitting = false
+end
+
+--- Ends every tap there is. Taps opened afterwards start a life of their own.
+function Supplier:done() return slow_emit(self, DONE, nil) end
+
+--- Ends every tap there is with an error.
+---@param err any a string becomes an error value
+function Supplier:quit(err)
+  return slow_emit(self, QUIT, errors.wrap(err == nil and "Died" or err))
+end
+
+--- For cro.line: a tap is opened.
+---@private
+function Supplier:open(line)
+  line.upstream, line.closer = self, close_tap
+  local count = self.count + 1
+  self.taps[count], self.count = line, count
+  local kept = self.kept
+  if not kept or not kept[1] then return end
+  self.kept = {}
+  for _, entry in ipairs(kept) do
+    slow_emit(self, entry[1], entry[2])
+  end
+end
+
+return Supplier

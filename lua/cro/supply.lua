@@ -1,0 +1,273 @@
+--- Supplies: what can be tapped, and how.
+---
+--- A supply is a recipe: a source and the operators before it, each a table that
+--- points to what it was made from. Nothing runs until it is tapped; each tap composes
+--- its own chain. Operators live in `cro/supply/*.lua` and add themselves here.
+local errors = require "cro.errors"
+local line = require "cro.line"
+local options = require "cro.options"
+local turn = require "cro.turn"
+local producer = require "cro.producer"
+local Promise = require "cro.promise"
+local fiber = require "cro.fiber"
+
+---@class cro.Supply
+---@field source table opens lines: `open(source, line)`; `live` sources never wait
+---@field op nil|fun(head: fun(value: any), arg: any, line: table): fun(value: any)
+---@field arg any
+---@field from cro.Supply|nil
+local Supply = {}
+Supply.__index = Supply
+Supply.__name = "cro.Supply"
+
+--- A supply of a source. For modules that bring values from elsewhere.
+---@param source table
+---@return cro.Supply
+function Supply.of_source(source) return setmetatable({ source = source }, Supply) end
+
+--- The supply with one more operator. `op(head, arg, line)` is called once per tap and
+--- returns the function that takes each value.
+---@return cro.Supply
+function Supply:with(op, arg) return setmetatable({ source = self.source, op = op, arg = arg, from = self }, Supply) end
+
+---@param value any
+---@return boolean
+function Supply.is(value) return getmetatable(value) == Supply end
+
+local function has_supply(value)
+  local kind = type(value)
+  return (kind == "table" or kind == "userdata") and type(value.supply) == "function"
+end
+
+--- The supply of anything that has one: a supply, a promise, a channel, a socket.
+---@param value any
+---@param what string the function that was given it, for the message
+---@return cro.Supply
+function Supply.from(value, what)
+  if getmetatable(value) == Supply then return value end
+  if has_supply(value) then return value:supply() end
+  errors.misuse(("%s: expected a supply, a promise or anything with a supply method, got %s"):format(
+    what, options.show(value)))
+end
+
+---@return cro.Supply
+function Supply:supply() return self end
+
+--- True when values are sent whether or not somebody taps.
+---@return boolean
+function Supply:live() return self.source.live == true end
+
+local TAP = {
+  value = "function",
+  done = "function",
+  quit = "function",
+  tap = "function",
+  buffer = { "integer", check = function(n) return n >= 1, "1 or more" end },
+  policy = { "string", one_of = { "error", "drop_oldest", "drop_newest" } },
+}
+
+--- Taps the supply. `value`, `done` and `quit` run on the fiber that brings the value,
+--- outside of any block; `tap` is given the tap before any value. On a live source they
+--- run inside `emit` and may not wait, unless `buffer = n` gives the tap a queue of its
+--- own. Without `quit`, an error is reported on stderr. A function alone is `value`.
+---@param callbacks function|table|nil
+---@return cro.Tap
+function Supply:tap(callbacks)
+  if type(callbacks) == "function" then callbacks = { value = callbacks } end
+  return line.tap(self, options.check("tap", callbacks, TAP))
+end
+
+local function run_list(target, source)
+  local list = source.list
+  for i = 1, source.n do
+    target.enter(target, list[i])
+  end
+end
+
+local function open_list(source, target) return producer.open(source, target, run_list) end
+
+--- The values of a list, for each tap from the beginning. `n` as a field of the list
+--- says how many there are when some are nil.
+---@param list any[]
+---@return cro.Supply
+function Supply.from_list(list)
+  options.argument("Supply.from_list", 1, list, "table")
+  return Supply.of_source { open = open_list, completes = true, list = list, n = list.n or #list }
+end
+
+local function run_generator(target, source)
+  local next_value, state, control = source.generator()
+  while true do
+    local value, second = next_value(state, control)
+    if value == nil then return end
+    control = value
+    target.enter(target, source.second and second or value)
+  end
+end
+
+local function open_generator(source, target) return producer.open(source, target, run_generator) end
+
+--- The values of an iterator; `generator()` returns a fresh one for each tap, as
+--- `string.gmatch` or `io.lines` do.
+---@param generator fun(): function, any, any
+---@return cro.Supply
+function Supply.from_iterator(generator)
+  options.argument("Supply.from_iterator", 1, generator, "function")
+  return Supply.of_source { open = open_generator, completes = true, generator = generator }
+end
+
+--- What an on-demand producer is given.
+---@class cro.Emitter
+local Emitter = {}
+Emitter.__index = Emitter
+
+--- Returns when the value was handled. Ends this code when nobody listens any more.
+---@async
+---@param value any
+function Emitter:emit(value) return self.line.enter(self.line, value) end
+
+--- Ends the supply for this tap.
+function Emitter:done() return turn.finish_line(self.line, turn.DONE) end
+
+--- Ends the supply for this tap with an error.
+---@param err any
+function Emitter:quit(err)
+  return turn.finish_line(self.line, turn.QUIT, errors.wrap(err == nil and "Died" or err))
+end
+
+local function run_demand(target, source) return source.produce(setmetatable({ line = target }, Emitter)) end
+
+local function open_demand(source, target)
+  if source.closing then target.closers = { source.closing } end
+  return producer.open(source, target, run_demand)
+end
+
+--- A supply whose `produce(emitter)` runs once per tap, on a fiber of its own. It may
+--- return before it is done: whoever holds the emitter may go on emitting. An error in
+--- it is the quit of the supply. `closing` runs once when the tap ends for any reason.
+---@param produce fun(emitter: cro.Emitter)
+---@param given { closing: nil|fun() }|nil
+---@return cro.Supply
+function Supply.on_demand(produce, given)
+  options.argument("Supply.on_demand", 1, produce, "function")
+  local opts = options.check("Supply.on_demand", given, { closing = "function" })
+  return Supply.of_source { open = open_demand, produce = produce, closing = opts.closing }
+end
+
+--- What an outside source is given for each tap. Its methods may be called on any
+--- fiber; a value that cannot be handled at once makes that fiber wait.
+---@class cro.Sink
+local Sink = {}
+Sink.__index = Sink
+
+---@async
+---@param value any
+---@return boolean taken false when nobody listens any more
+function Sink:value(value) return line.offer(self.line, value) end
+
+function Sink:done() return turn.finish_line(self.line, turn.DONE) end
+
+---@param err any
+function Sink:quit(err)
+  return turn.finish_line(self.line, turn.QUIT, errors.wrap(err == nil and "Died" or err))
+end
+
+local function close_outside(target) return turn.finish_line(target, turn.DONE) end
+
+local function open_outside(source, target)
+  target.closer = close_outside
+  local closer = source.open_source(setmetatable({ line = target }, Sink))
+  if not closer then return end
+  if not target.live then return fiber.run_now(closer) end
+  local closers = target.closers or {}
+  closers[#closers + 1] = closer
+  target.closers = closers
+end
+
+local SOURCE = {
+  name = { "string", default = "source" },
+  open = { "function", required = true },
+  pausable = { "boolean", default = true },
+  buffer = { "integer", default = line.DEFAULT_BUFFER },
+  policy = { "string", default = "error", one_of = { "error", "drop_oldest", "drop_newest" } },
+}
+
+--- A supply of events from outside. `open(sink)` is called for each tap and returns a
+--- function that closes the source; it is called once however the tap ends. A source
+--- that cannot pause (`pausable = false`) queues up to `buffer` values per block and
+--- then follows `policy`.
+---@param given table
+---@return cro.Supply
+function Supply.from_source(given)
+  local opts = options.check("Supply.from_source", given, SOURCE)
+  return Supply.of_source {
+    open = open_outside,
+    name = opts.name,
+    open_source = opts.open,
+    live = not opts.pausable,
+    limit = opts.buffer,
+    policy = opts.policy,
+  }
+end
+
+--- A promise of the last value, nil when there was none; broken when the supply quits.
+---@return cro.Promise
+function Supply:promise()
+  local last, tap
+  local promise = Promise.made(function() tap:close() end)
+  tap = self:tap {
+    value = function(value) last = value end,
+    done = function() Promise.settle_kept(promise, last) end,
+    quit = function(err) Promise.settle_broken(promise, err) end,
+  }
+  return promise
+end
+
+--- A promise of all values in a table, `n` of them.
+---@return cro.Promise
+function Supply:list()
+  local values, tap = { n = 0 }, nil
+  local promise = Promise.made(function() tap:close() end)
+  tap = self:tap {
+    value = function(value)
+      values.n = values.n + 1
+      values[values.n] = value
+    end,
+    done = function() Promise.settle_kept(promise, values) end,
+    quit = function(err) Promise.settle_broken(promise, err) end,
+  }
+  return promise
+end
+
+--- Waits for the last value.
+---@async
+---@return any
+function Supply:await() return self:promise():await() end
+
+local function forget_promise(target)
+  local task = target.upstream
+  task.promise:forget(task)
+  return turn.finish_line(target, turn.DONE)
+end
+
+local function bring_settled(task)
+  local target, promise = task.line, task.promise
+  if not target.live or target.closed then return end
+  if promise:status() == "broken" then return turn.finish_line(target, turn.QUIT, promise:cause()) end
+  target.enter(target, promise.value)
+  return turn.finish_line(target, turn.DONE)
+end
+
+local function open_promise(source, target)
+  local task = { run = bring_settled, line = target, promise = source.promise }
+  target.upstream, target.closer = task, forget_promise
+  source.promise:add_waiter(task)
+end
+
+--- A supply that emits the value and is done, or quits with what broke the promise.
+---@return cro.Supply
+function Promise:supply()
+  return Supply.of_source { open = open_promise, settles = true, promise = self }
+end
+
+return Supply

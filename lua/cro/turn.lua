@@ -1,0 +1,391 @@
+--- Turns: who may run the code of a block or tap, and what queues meanwhile.
+---
+--- An owner (a block, or a plain tap, which owns itself) has one turn. Whoever holds
+--- it runs the owner's code, waits included; everything else queues in the owner's
+--- mailbox and is worked off by the runner. This module owns the life of a line (the
+--- connection of one source to one owner) and of a block's end. It never opens a
+--- source and never decides what a handler does.
+---
+--- How a value comes in is cro.enter's.
+local S = require "cro.state"
+local errors = require "cro.errors"
+local fiber = require "cro.fiber"
+local cleanup = require "cro.cleanup"
+local ring = require "cro.ring"
+local roots = require "cro.roots"
+
+local turn = {}
+
+local trace, STOP, LAST = errors.trace, errors.STOP, errors.LAST
+local push_ring, take_ring, push_ready = ring.push, ring.take, fiber.push
+
+local VALUE, DONE, QUIT, EMIT, OLDEST = 1, 2, 3, 4, 5
+--- Kinds of mailbox entries: a value, the end, a failure, a value whose emitter
+--- waits, the oldest value of the line's own ring.
+turn.VALUE, turn.DONE, turn.QUIT, turn.EMIT, turn.OLDEST = VALUE, DONE, QUIT, EMIT, OLDEST
+
+--- Holds the turn of an owner that waits in the ready queue for its mailbox.
+local SCHEDULED = { waiting = false }
+turn.SCHEDULED = SCHEDULED
+
+local function enter_closed() error(STOP, 0) end
+
+local function ignore() end
+
+--- Stands for the consumer of a block that has ended.
+turn.DEAD = { enter = enter_closed }
+turn.enter_closed = enter_closed
+
+local function in_chain(owner, scope)
+  while scope do
+    if scope == owner then return true end
+    if scope.waiter and scope.outer ~= scope.under and in_chain(owner, scope.outer) then
+      return true
+    end
+    scope = scope.under
+  end
+  return false
+end
+
+--- Is the owner's code beneath this code: on this fiber, or on one that waits for the
+--- react this code runs in?
+---@param owner table
+---@return boolean
+function turn.is_beneath(owner) return in_chain(owner, S.scope) end
+
+local function schedule(owner)
+  owner.attention = true
+  if owner.busy then return end
+  owner.busy = SCHEDULED
+  push_ready(owner)
+end
+
+--- Queues an entry in the owner's mailbox and has it worked off.
+function turn.post(owner, line, kind, value)
+  local box = owner.box
+  if not box then
+    box = ring.new()
+    owner.box = box
+  end
+  push_ring(box, line, kind, value)
+  schedule(owner)
+end
+
+local post = turn.post
+
+local function conclude(block)
+  if block.line then
+    return turn.finish_line(block.line, block.ended == "quit" and QUIT or DONE, block.err)
+  end
+  block.concluded = true
+  roots.remove(block)
+  fiber.wake(block.waiter, nil, block)
+end
+
+local function run_closers(block)
+  cleanup.run(block.closers, "a close callback")
+  conclude(block)
+end
+
+local function try_finish(owner)
+  if not owner.ended or owner.busy or owner.ending > 0 or owner.finishing then return end
+  owner.finishing = true
+  if owner.closers then return fiber.run_now(run_closers, owner) end
+  return conclude(owner)
+end
+
+--- Gives up the turn: what queued is for the runner, an ended block may finish.
+local function release(owner)
+  if owner.ended then
+    owner.busy = false
+    return try_finish(owner)
+  end
+  local box = owner.box
+  if box and box.count > 0 then
+    owner.busy = SCHEDULED
+    return push_ready(owner)
+  end
+  owner.attention, owner.busy = false, false
+end
+
+local function unlink(line)
+  local older, newer = line.prev, line.next
+  if older then older.next = newer end
+  if newer then newer.prev = older else line.owner.lines = older end
+  line.prev, line.next = false, false
+end
+
+local function drop_queue(owner)
+  local box = owner.box
+  while box and box.count > 0 do
+    local _, kind, value = take_ring(box)
+    if kind == EMIT then
+      value.stopped = true
+      fiber.wake(value.fiber, nil, value)
+    end
+  end
+end
+
+local function detach(line)
+  line.closed, line.enter = true, enter_closed
+  local owner = line.owner
+  if owner == line then roots.remove(line) else unlink(line) end
+  if line.waiters then line.waiters:room() end
+end
+
+--- Stops delivery to a line and closes its source. The owner's end waits for it.
+function turn.close_line(line)
+  if line.closed then return end
+  detach(line)
+  if line.owner == line then drop_queue(line) end
+  if not line.live then return end
+  line.owner.ending = line.owner.ending + 1
+  line.closer(line)
+end
+local close_line = turn.close_line
+
+--- A stopped handler may sit under the body of a react of its own, which ends first.
+local function interrupt_holder(block)
+  local rec = block.busy
+  if not rec.waiting or (rec.shield and not rec.shield.expired) then return end
+  local scope = rec.scope
+  while scope and scope ~= block and scope.under ~= block do
+    scope = scope.under
+  end
+  if scope == block and rec.scope == block then return fiber.interrupt(rec) end
+  if scope and scope.waiter == rec and scope.busy == rec then
+    turn.end_block(scope, "quit", STOP)
+  end
+end
+
+--- Begins the end of a block; whoever leaves last finishes it.
+---@param block table
+---@param how "done"|"quit"|"closed"
+---@param err any the error, for "quit"
+function turn.end_block(block, how, err)
+  if block.ended then return end
+  block.ended, block.err, block.attention = how, err, true
+  if block.down then block.down = turn.DEAD end
+  if block.busy == SCHEDULED then block.busy = false end
+  block.ending = block.ending + 1 -- held, so that the first source to end does not finish it
+  drop_queue(block)
+  while block.lines do
+    close_line(block.lines)
+  end
+  block.ending = block.ending - 1
+  if block.busy then interrupt_holder(block) end
+  try_finish(block)
+end
+local end_block = turn.end_block
+
+--- One source less; a block without any is done.
+local function uncount(owner)
+  if owner.plain then return end
+  local open = owner.open - 1
+  owner.open = open
+  if open == 0 then end_block(owner, "done") end
+end
+turn.uncount = uncount
+
+--- The end of the chain of operators: the line's own `last`, then it is over.
+function turn.on_finish(line)
+  line.handling = true
+  if not line.closed then detach(line) end
+  if line.on_last then line.on_last() end
+  uncount(line.owner)
+end
+local on_finish = turn.on_finish
+
+local function flush_operators(line)
+  local tail = line.tail
+  if not tail then return on_finish(line) end
+  line.tail = false
+  return tail()
+end
+
+local function fail_plain(line, err)
+  close_line(line)
+  local on_quit = line.on_quit
+  line.on_quit = false
+  if not on_quit then
+    if not errors.is_unwinding(err) then fiber.report("error in a tap", err) end
+    return
+  end
+  local ok, raised = xpcall(on_quit, trace, err)
+  if not ok and not errors.is_unwinding(raised) then
+    fiber.report("error in the quit callback of a tap", raised)
+  end
+end
+
+local function fail(owner, err)
+  if owner.plain then return fail_plain(owner, err) end
+  if not owner.ended then return end_block(owner, "quit", err) end
+  if not errors.is_unwinding(err) then fiber.report("error in a block that was ending", err) end
+end
+
+local failed
+
+local function deliver_quit(owner, line, err)
+  line.handling = true
+  if owner.plain or not line.on_quit then return fail(owner, err) end
+  if not line.closed then detach(line) end
+  local ok, raised = xpcall(line.on_quit, trace, err)
+  if ok or raised == LAST then return uncount(owner) end
+  return failed(owner, line, raised)
+end
+
+local function ended_beneath(scope)
+  while scope do
+    if scope.ended then return true end
+    scope = scope.under
+  end
+  return false
+end
+
+--- A stop came to the edge of an owner that had not ended: it unwinds to a block
+--- further out, or it was raised by hand.
+local function stray_stop(owner, err)
+  if owner.ended or (owner.plain and owner.closed) then return end
+  if ended_beneath(owner.under) then return end
+  if owner.waiter then return end_block(owner, "quit", err) end
+  return fail(owner, errors.new("error", "a stop left the block it was meant for", { cause = err }))
+end
+
+local function run_last(line)
+  if line.closed then return end
+  close_line(line)
+  local ok, err = xpcall(on_finish, trace, line)
+  if not ok then return failed(line.owner, line, err) end
+end
+
+--- Code of the owner raised, in its turn: `line` is whose value it handled.
+failed = function(owner, line, err)
+  if err == LAST then return run_last(line) end
+  if errors.is_stop(err) then return stray_stop(owner, err) end
+  if line.handling or owner.ended then return fail(owner, err) end
+  close_line(line)
+  return deliver_quit(owner, line, err)
+end
+
+--- The code of `line` returned or raised: deal with it and give up the turn.
+function turn.leave(owner, line, ok, err)
+  if not ok then
+    local scope = S.scope
+    S.scope = owner
+    failed(owner, line, err)
+    line.handling = line.bare
+    S.scope = scope
+  end
+  return release(owner)
+end
+
+--- The body of a block has returned or raised: it counted as one source.
+---@param block table
+function turn.leave_body(block, ok, err)
+  local scope = S.scope
+  S.scope = block
+  if not ok and errors.is_stop(err) and err ~= LAST then
+    stray_stop(block, err)
+  elseif not ok then
+    if err == LAST then err = errors.new("error", "last() outside of a whenever handler") end
+    fail(block, err)
+  end
+  uncount(block)
+  S.scope = scope
+  return release(block)
+end
+
+local function handle_value(owner, line, value)
+  if line.closed then return end
+  local ok, err = xpcall(line.head, trace, value)
+  if ok then return end
+  failed(owner, line, err)
+  line.handling = line.bare
+end
+
+local function handle_emit(owner, line, ticket)
+  if ticket.dead then return end
+  handle_value(owner, line, ticket.value)
+  fiber.wake(ticket.fiber, nil, ticket)
+end
+
+local function handle_queued(owner, line, kind, value)
+  line.queued = line.queued - 1
+  if kind == OLDEST then value = select(3, take_ring(line.own)) end
+  if line.waiters then line.waiters:room() end
+  return handle_value(owner, line, value)
+end
+
+local function handle(owner, line, kind, value)
+  if kind == VALUE or kind == OLDEST then return handle_queued(owner, line, kind, value) end
+  if kind == EMIT then return handle_emit(owner, line, value) end
+  if line.closed then return end
+  if kind == QUIT then return deliver_quit(owner, line, value) end
+  local ok, err = xpcall(flush_operators, trace, line)
+  if ok then return end
+  failed(owner, line, err)
+end
+
+--- Works off what had queued when it began. What comes meanwhile is for a later turn.
+function turn.drain(owner)
+  if owner.busy ~= SCHEDULED then return end
+  local outer, box = S.scope, owner.box
+  owner.busy, owner.under = S.current, outer
+  S.scope = owner
+  local left = box.count
+  while left > 0 and box.count > 0 do
+    left = left - 1
+    local line, kind, value = take_ring(box)
+    if kind == VALUE then
+      line.queued = line.queued - 1
+      if line.waiters then line.waiters:room() end
+      if not line.closed then
+        local ok, err = xpcall(line.head, trace, value)
+        if not ok then
+          failed(owner, line, err)
+          line.handling = line.bare
+        end
+      end
+    else
+      handle(owner, line, kind, value)
+    end
+  end
+  S.scope = outer
+  return release(owner)
+end
+
+--- The source of a line is over. Called once by the source, on any fiber.
+---@param line table
+---@param kind integer DONE or QUIT
+---@param err any
+function turn.finish_line(line, kind, err)
+  if not line.live then return end
+  if line.closers then return turn.close_callbacks(line, kind, err) end
+  line.live = false
+  local owner = line.owner
+  if line.closed then
+    owner.ending = owner.ending - 1
+    return try_finish(owner)
+  end
+  if owner.busy or line.limit then return post(owner, line, kind, err) end
+  local outer = S.scope
+  owner.busy, owner.under = S.current, outer
+  S.scope = owner
+  handle(owner, line, kind, err)
+  S.scope = outer
+  return release(owner)
+end
+
+local function after_callbacks(line, outcome)
+  cleanup.run(outcome.list, "a close callback")
+  turn.finish_line(line, outcome.kind, outcome.err)
+end
+
+--- The line's own close callbacks come between its source's end and the owner.
+function turn.close_callbacks(line, kind, err)
+  local list = line.closers
+  line.closers, line.closer = nil, ignore
+  fiber.run_now(after_callbacks, line, { list = list, kind = kind, err = err })
+end
+
+return turn
