@@ -1,0 +1,316 @@
+#include "http/router_trie.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/err.h"
+
+int cro_router_create(cro_router **out)
+{
+  cro_router *router = cro_alloc_zero(sizeof *router);
+
+  if (router == NULL)
+    return CRO_E_NOMEM;
+  *out = router;
+  return 0;
+}
+
+static void node_clear(node *self)
+{
+  cro_free(self->literals);
+  cro_free(self->slots);
+  cro_free(self->edges);
+  cro_free(self->ends.at);
+  cro_free(self->slurps.at);
+}
+
+static node *last_child(node *self)
+{
+  if (self->literal_count > 0)
+    return self->literals[self->literal_count - 1].next;
+  return self->edge_count > 0 ? self->edges[self->edge_count - 1].next : NULL;
+}
+
+static void drop_last_child(node *self)
+{
+  if (self->literal_count > 0)
+    cro_free(self->literals[--self->literal_count].text);
+  else
+    self->edge_count--;
+}
+
+/* Frees what is below `root`. Depth is bounded by CRO_ROUTE_SEGMENTS, so the way down
+ * fits an array. */
+static void free_below(node *root)
+{
+  node *way[CRO_ROUTE_SEGMENTS + 1] = { root };
+  size_t depth = 0;
+
+  for (;;) {
+    node *child = last_child(way[depth]);
+
+    if (child != NULL) {
+      way[++depth] = child;
+      continue;
+    }
+    node_clear(way[depth]);
+    if (depth == 0)
+      return;
+    cro_free(way[depth]);
+    drop_last_child(way[--depth]);
+  }
+}
+
+void cro_router_destroy(cro_router *router)
+{
+  if (router == NULL)
+    return;
+  free_below(&router->root);
+  cro_free(router);
+}
+
+/* Room for one more item of `size` bytes in a list that doubles. */
+static int grow(void **at, uint32_t count, uint32_t *cap, size_t size)
+{
+  uint32_t wanted = *cap > 0 ? *cap * 2 : 2;
+  void *moved;
+
+  if (count < *cap)
+    return 0;
+  moved = cro_realloc(*at, wanted * size);
+  if (moved == NULL)
+    return CRO_E_NOMEM;
+  *at = moved;
+  *cap = wanted;
+  return 0;
+}
+
+static void fill_slots(const node *self, uint32_t *slots, uint32_t bits)
+{
+  uint32_t mask = (1u << bits) - 1;
+
+  for (uint32_t i = 0; i < self->literal_count; i++) {
+    uint32_t slot = segment_key_slot(&self->literals[i].key, bits);
+
+    while (slots[slot] != 0)
+      slot = (slot + 1) & mask;
+    slots[slot] = i + 1;
+  }
+}
+
+/* Makes the hash table fit literal_count + 1, at most half full. The table is rebuilt
+ * whenever a literal is added: routes are few and added once. */
+static int grow_slots(node *self)
+{
+  uint32_t bits = self->slot_bits > 0 ? self->slot_bits : 4;
+  uint32_t *slots;
+
+  if (self->literal_count < LITERALS_IN_A_ROW)
+    return 0;
+  while ((1u << bits) < 2 * (self->literal_count + 1))
+    bits++;
+  if (bits == self->slot_bits)
+    return 0;
+  slots = cro_alloc_zero(sizeof *slots << bits);
+  if (slots == NULL)
+    return CRO_E_NOMEM;
+  fill_slots(self, slots, bits);
+  cro_free(self->slots);
+  self->slots = slots;
+  self->slot_bits = bits;
+  return 0;
+}
+
+static void put_literal(node *self, segment_key key, char *text, node *next)
+{
+  uint32_t index = self->literal_count++;
+  uint32_t slot;
+
+  self->literals[index] = (literal){ key, next, text };
+  if (self->slot_bits == 0)
+    return;
+  slot = segment_key_slot(&key, self->slot_bits);
+  while (self->slots[slot] != 0)
+    slot = (slot + 1) & ((1u << self->slot_bits) - 1);
+  self->slots[slot] = index + 1;
+}
+
+static int add_literal(node *self, cro_bytes text, node **out)
+{
+  void *list = self->literals;
+  char *copy;
+  node *next;
+  int rc = grow(&list, self->literal_count, &self->literal_cap, sizeof(literal));
+
+  self->literals = list;
+  if (rc != 0 || (rc = grow_slots(self)) != 0)
+    return rc;
+  copy = cro_alloc(text.len + 1);
+  next = copy != NULL ? cro_alloc_zero(sizeof *next) : NULL;
+  if (next == NULL) {
+    cro_free(copy);
+    return CRO_E_NOMEM;
+  }
+  if (text.len > 0)
+    memcpy(copy, text.at, text.len);
+  put_literal(self, segment_key_of(text), copy, next);
+  *out = next;
+  return 0;
+}
+
+static node *find_literal(const node *self, cro_bytes text)
+{
+  segment_key key = segment_key_of(text);
+
+  for (uint32_t i = 0; i < self->literal_count; i++) {
+    const literal *item = &self->literals[i];
+
+    if (segment_key_eq(&item->key, &key) &&
+        (text.len == 0 || memcmp(item->text, text.at, text.len) == 0))
+      return item->next;
+  }
+  return NULL;
+}
+
+/* Custom types rank first: they are conditions, and narrower than their pattern. */
+static uint32_t rank_of(const cro_segment *segment)
+{
+  uint32_t rank = 0;
+
+  if (segment->kind == CRO_SEGMENT_ANY)
+    rank = 1000;
+  for (size_t i = 0; segment->kind == CRO_SEGMENT_TYPED; i++)
+    if (cro_segment_type_at(i) == segment->type) {
+      rank = 1 + (uint32_t)i;
+      break;
+    }
+  return segment->optional ? rank + 2000 : rank;
+}
+
+static node *find_edge(const node *self, uint32_t rank)
+{
+  for (uint32_t i = 0; i < self->edge_count; i++)
+    if (self->edges[i].rank == rank)
+      return self->edges[i].next;
+  return NULL;
+}
+
+static int add_edge(node *self, const cro_segment *segment, node **out)
+{
+  edge item = { rank_of(segment), segment->kind, segment->optional, segment->type,
+                NULL };
+  void *list = self->edges;
+  uint32_t at;
+  int rc = grow(&list, self->edge_count, &self->edge_cap, sizeof(edge));
+
+  self->edges = list;
+  if (rc != 0)
+    return rc;
+  item.next = cro_alloc_zero(sizeof *item.next);
+  if (item.next == NULL)
+    return CRO_E_NOMEM;
+  for (at = self->edge_count; at > 0 && self->edges[at - 1].rank > item.rank; at--)
+    self->edges[at] = self->edges[at - 1];
+  self->edges[at] = item;
+  self->edge_count++;
+  *out = item.next;
+  return 0;
+}
+
+static int child(node *self, const cro_segment *segment, node **out)
+{
+  bool is_literal = segment->kind == CRO_SEGMENT_LITERAL;
+  node *next = is_literal ? find_literal(self, segment->text)
+                          : find_edge(self, rank_of(segment));
+
+  if (next != NULL) {
+    *out = next;
+    return 0;
+  }
+  return is_literal ? add_literal(self, segment->text, out)
+                    : add_edge(self, segment, out);
+}
+
+static const ending *find_clash(const endings *list, cro_method method)
+{
+  for (uint32_t i = 0; i < list->count; i++)
+    if (list->at[i].method == (int16_t)method && !list->at[i].conditional)
+      return &list->at[i];
+  return NULL;
+}
+
+static int add_ending(endings *list, ending item)
+{
+  void *at = list->at;
+  uint32_t i;
+  int rc = grow(&at, list->count, &list->cap, sizeof item);
+
+  list->at = at;
+  if (rc != 0)
+    return rc;
+  for (i = list->count; item.conditional && i > 0 && !list->at[i - 1].conditional; i--)
+    list->at[i] = list->at[i - 1];
+  list->at[i] = item;
+  list->count++;
+  return 0;
+}
+
+static int check_segment(const cro_segment *segment, bool last, bool after_optional)
+{
+  bool slurpy = segment->kind == CRO_SEGMENT_SLURPY;
+
+  if (slurpy && (!last || segment->optional))
+    return CRO_E_INVAL;
+  if (segment->kind == CRO_SEGMENT_LITERAL && segment->optional)
+    return CRO_E_INVAL;
+  if (after_optional && !segment->optional && !slurpy)
+    return CRO_E_INVAL;
+  if (segment->kind == CRO_SEGMENT_TYPED && segment->type == NULL)
+    return CRO_E_INVAL;
+  if (segment->kind == CRO_SEGMENT_LITERAL && segment->text.len > CRO_ROUTE_LITERAL_MAX)
+    return CRO_E_LIMIT;
+  return 0;
+}
+
+static int check_template(const cro_segment *segments, size_t count)
+{
+  size_t captures = 0;
+  int rc;
+
+  if (count > CRO_ROUTE_SEGMENTS)
+    return CRO_E_LIMIT;
+  for (size_t i = 0; i < count; i++) {
+    rc = check_segment(&segments[i], i + 1 == count, i > 0 && segments[i - 1].optional);
+    if (rc != 0)
+      return rc;
+    if (segments[i].kind != CRO_SEGMENT_LITERAL && ++captures > CRO_ROUTE_CAPTURES)
+      return CRO_E_LIMIT;
+  }
+  return 0;
+}
+
+int cro_router_add(cro_router *router, cro_method method, const cro_segment *segments,
+                   size_t count, uint32_t route, bool conditional, uint32_t *clash)
+{
+  bool slurpy = count > 0 && segments[count - 1].kind == CRO_SEGMENT_SLURPY;
+  size_t depth = slurpy ? count - 1 : count;
+  const ending *other;
+  endings *list;
+  node *at = &router->root;
+  int rc = method >= 0 && method < CRO_METHOD_COUNT ? check_template(segments, count)
+                                                    : CRO_E_INVAL;
+
+  for (size_t i = 0; rc == 0 && i < depth; i++)
+    rc = child(at, &segments[i], &at);
+  if (rc != 0)
+    return rc; /* nodes made so far lead to no route: they never match */
+  list = slurpy ? &at->slurps : &at->ends;
+  other = conditional ? NULL : find_clash(list, method);
+  if (other != NULL) {
+    *clash = other->route;
+    return CRO_E_EXISTS;
+  }
+  rc = add_ending(list, (ending){ route, (int16_t)method, conditional });
+  if (rc == 0 && depth > router->depth)
+    router->depth = (uint32_t)depth;
+  return rc;
+}
