@@ -16,16 +16,20 @@
 
 typedef struct cro_loop cro_loop;
 
+/* 0, CRO_E_NOMEM, or CRO_E_MFILE. Ignores SIGPIPE in the whole process, and raises the
+ * thread pool to 16 threads unless UV_THREADPOOL_SIZE says otherwise. */
 int cro_loop_create(cro_loop **out);
 
-/* Closes what is left, runs the loop until all close callbacks have come, frees. */
+/* Closes what is left, runs the loop until all close callbacks have come, frees. A name
+ * being looked up is waited for: the pool's thread cannot be stopped. NULL is allowed.
+ */
 void cro_loop_destroy(cro_loop *loop);
 
 /* Runs until cro_loop_stop or nothing is left to wait for. */
 void cro_loop_run(cro_loop *loop);
 void cro_loop_stop(cro_loop *loop);
 
-/* Milliseconds, monotonic, fixed during a turn; and nanoseconds read afresh. */
+/* Milliseconds, monotonic, fixed between two polls; and nanoseconds read afresh. */
 uint64_t cro_loop_now(const cro_loop *loop);
 uint64_t cro_loop_hrtime(void);
 
@@ -38,13 +42,25 @@ void cro_loop_on_turn(cro_loop *loop, bool (*fn)(void *arg), void *arg);
 /* Makes the next turn come without waiting. Loop thread only. */
 void cro_loop_wake(cro_loop *loop);
 
-/* Timers. `due` from cro_loop_now() + ms. A timer keeps the loop alive only if armed
- * with keep = true. */
+/* Timers. `due` from cro_loop_now() + ms. An armed timer keeps the loop running. */
 void cro_loop_arm(cro_loop *loop, cro_timer *timer, uint64_t due);
 void cro_loop_disarm(cro_loop *loop, cro_timer *timer);
 
-/* Calls fn(arg) on the loop thread, from any thread. 0 or CRO_E_NOMEM. */
-int cro_loop_post(cro_loop *loop, void (*fn)(void *arg), void *arg);
+/* A call on the loop thread, asked for by another thread. The poster owns the memory
+ * until fn has been called, so that posting cannot fail. */
+typedef struct cro_post cro_post;
+struct cro_post {
+  cro_list node; /* private */
+  void (*fn)(cro_post *post);
+};
+
+/* From any thread. What is posted is called once, in order; what is still there when
+ * the loop is destroyed is called by cro_loop_destroy. */
+void cro_loop_post(cro_loop *loop, cro_post *post);
+
+/* Counts up (+1) and down (-1) reasons to go on running although nothing is open: a
+ * post that is on its way, a fiber that another thread will wake. */
+void cro_loop_keep(cro_loop *loop, int by);
 
 /* Open handles by kind, for statistics and leak tests. */
 typedef struct cro_loop_stats {
@@ -55,7 +71,9 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out);
 /* --- signals ------------------------------------------------------------------ */
 
 typedef struct cro_signal cro_signal;
-/* fn is called in the loop each time. CRO_E_INVAL for a signal that can't be caught. */
+/* fn is called in the loop each time. CRO_E_INVAL for a signal that cannot be caught,
+ * for those that report a fault of the program, and for SIGPIPE, which is ignored. An
+ * open signal keeps the loop running. */
 int cro_signal_open(cro_signal **out, cro_loop *loop, int number,
                     void (*fn)(void *arg, int number), void *arg);
 void cro_signal_close(cro_signal *sig);

@@ -14,7 +14,14 @@
  * reset. An idle connection keeps no buffer.
  *
  * FIN from the peer is `finish` down the pipeline; the socket stays open for writing
- * until closed. A reset is `fail`.
+ * until closed. A reset, a failed write and a peer that does not read are `fail`.
+ * close and abort, which the owner or a stage asked for, are neither: `closed`, then
+ * destroy. A push that answers an error closes the connection behind what is queued;
+ * `closed` tells that error. `finish` of the sink sends FIN; when both sides have sent
+ * theirs the connection closes by itself.
+ *
+ * One socket may be the head of one chain of stages and the tail of another; both are
+ * destroyed with it.
  */
 #ifndef CRO_NET_TCP_H
 #define CRO_NET_TCP_H
@@ -26,12 +33,14 @@ typedef struct cro_tcp cro_tcp;
 typedef struct cro_listener cro_listener;
 
 cro_conn *cro_tcp_conn(cro_tcp *tcp);
+/* NULL when the connection is not a socket of ours (a test's). */
 cro_tcp *cro_tcp_of(cro_conn *conn);
 cro_stage *cro_tcp_source(cro_tcp *tcp);
 cro_stage *cro_tcp_sink(cro_tcp *tcp);
 
-/* Starts reading, after the pipeline is linked. `at_once`: try a read before the
- * next poll (a fresh accept usually has data). */
+/* Starts reading, after the pipeline is linked; nothing is pushed before it returns.
+ * `at_once`: try a read before the next poll (a fresh accept usually has data); an
+ * exchange that ends there never reaches epoll. CRO_E_STATE when already started. */
 int cro_tcp_start(cro_tcp *tcp, bool at_once);
 
 /* The owner's: called once when the socket is closed; err is 0 or why. */
@@ -39,10 +48,16 @@ void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err
                        void *arg);
 
 int cro_tcp_nodelay(cro_tcp *tcp, bool on);
+
+/* How long the peer may take nothing of what waits for it: 30000 unless set, 0 for
+ * ever. */
 void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms);
+
+/* Bytes pushed and not yet with the kernel. */
 size_t cro_tcp_queued(const cro_tcp *tcp);
 
-/* fn(arg, err) once when everything queued now is with the kernel, or failed. */
+/* fn(arg, err) once when everything queued now is with the kernel, or failed; by the
+ * loop, never before this returns. Negative: fn will not be called. */
 int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg);
 
 /* --- listening ------------------------------------------------------------------ */
@@ -71,8 +86,10 @@ typedef struct cro_listener_ops {
 } cro_listener_ops;
 
 /* Resolves host (numeric ones at once), binds and listens; done(arg, err, listener)
- * is called once, possibly before this returns. With a descriptor handed in nothing is
- * bound. */
+ * is called once, possibly before this returns. Of a name with addresses of both
+ * families the IPv4 one is bound. With a descriptor handed in nothing is bound.
+ * Negative (misuse, no memory): done is never called. `ops` must outlive the listener,
+ * `host` only this call. */
 int cro_listen(cro_loop *loop, const cro_listen_options *options,
                const cro_listener_ops *ops, void *arg,
                void (*done)(void *arg, int err, cro_listener *listener));
@@ -96,12 +113,13 @@ typedef struct cro_connect_options {
 typedef struct cro_connecting cro_connecting;
 
 /* Resolves, tries every address (RFC 8305: 250 ms apart, families alternating).
- * done(arg, err, tcp) once, never before this returns. */
+ * done(arg, err, tcp) once, never before this returns; the connection is not reading
+ * yet and is the caller's as with `accepted`. Negative: done is never called. */
 int cro_connect(cro_connecting **out, cro_loop *loop,
                 const cro_connect_options *options,
                 void (*done)(void *arg, int err, cro_tcp *tcp), void *arg);
 
-/* done comes with CRO_E_CANCELLED. Only before done. */
+/* Calls done with CRO_E_CANCELLED. Only before done. */
 void cro_connect_cancel(cro_connecting *connecting);
 
 #endif

@@ -1,0 +1,227 @@
+/* net/net.h - what the files of net share; nobody else includes it.
+ *
+ * The only door to libuv. A cro_tcp's socket starts outside of libuv (TCP_RAW): an
+ * exchange that is over before the loop would have to wait for it costs no
+ * epoll_ctl. It is given to libuv the first time it has to be waited for.
+ *
+ * A cro_tcp ends in two steps: cro_tcp_end closes the socket at once and may be
+ * called anywhere, inside a push too; cro_tcp_finalise tells the owner and frees, and
+ * is called by the loop only.
+ */
+#ifndef CRO_NET_NET_H
+#define CRO_NET_NET_H
+
+#include "net/tcp.h"
+
+#include <netinet/in.h>
+#include <uv.h>
+
+enum {
+  net_read_bytes = 64 * 1024, /* the shared read buffer */
+  net_high_mark = 64 * 1024,  /* queued output above it answers CRO_FULL */
+  net_big_push = 16 * 1024,   /* written at once, not gathered */
+  net_spare_bufs = 16,        /* output buffers kept by an idle loop */
+  net_pool_threads = 16,      /* libuv's own default of 4 starves files behind DNS */
+};
+
+struct cro_loop {
+  uv_loop_t uv;
+  uv_prepare_t prepare; /* the turn */
+  uv_idle_t idle;       /* active while the next turn must not wait */
+  uv_timer_t alarm;     /* the wheel's next expiry */
+  uv_async_t async;     /* posts of other threads */
+  uv_mutex_t lock;      /* guards posts */
+  cro_list posts;
+  cro_turn turn;
+  cro_wheel *wheel;
+  uint64_t alarm_at; /* what `alarm` is set to; UINT64_MAX: not armed */
+  bool (*on_turn)(void *arg);
+  void *on_turn_arg;
+  bool woken;      /* on_turn is due */
+  bool pushing;    /* a read is being pushed: the shared buffer is taken */
+  bool destroying; /* nothing new is opened */
+  int kept;        /* cro_loop_keep */
+  int reserve;     /* a descriptor to spare for EMFILE; -1 when there is none */
+  cro_list tcps, listeners, signals, connectings;
+  cro_list dirty;  /* of cro_tcp.dirty: output to flush */
+  cro_list fresh;  /* of cro_tcp.fresh: first read to try */
+  cro_list ending; /* of cro_tcp.dirty: socket closed, to be finalised */
+  cro_list lookups_waiting, lookups_busy;
+  unsigned lookups_running, lookups_max;
+  size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
+  cro_buf spare[net_spare_bufs];
+  size_t spares;
+  char *shared; /* net_read_bytes */
+};
+
+/* Makes the loop come round once more without waiting. */
+void cro_loop_again(cro_loop *loop);
+
+/* An output buffer from the pool (empty, maybe without memory), and back. */
+cro_buf cro_loop_take_buf(cro_loop *loop);
+void cro_loop_give_buf(cro_loop *loop, cro_buf *buf);
+
+/* The cro_err for what libuv or a system call (as -errno) answered. */
+int cro_net_err(int uv);
+
+/* --- addresses ------------------------------------------------------------------ */
+
+typedef union net_address {
+  struct sockaddr sa;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+} net_address;
+
+/* "127.0.0.1" or "::1%2" without brackets; enough for a scope. */
+enum { net_text_max = 64 };
+
+typedef struct net_text {
+  char host[net_text_max];
+  int port; /* -1: unknown */
+} net_text;
+
+socklen_t net_address_size(const net_address *address);
+void net_address_text(const net_address *address, net_text *out);
+/* A numeric address; CRO_E_INVAL when `host` is a name. */
+int net_address_parse(cro_bytes host, int port, net_address *out);
+
+/* --- tcp ------------------------------------------------------------------------ */
+
+typedef enum tcp_life {
+  TCP_RAW,    /* libuv does not know of it */
+  TCP_OPEN,   /* libuv polls it */
+  TCP_CLOSED, /* closed or closing; only finalise follows */
+} tcp_life;
+
+typedef struct net_writing net_writing;
+
+struct cro_tcp {
+  cro_conn conn;
+  cro_stage source, sink;
+  cro_loop *loop;
+  cro_list node;  /* loop->tcps */
+  cro_list dirty; /* loop->dirty, then loop->ending */
+  cro_list fresh;
+  cro_listener *listener; /* counts us; NULL for outgoing */
+  void (*closed)(void *arg, cro_tcp *tcp, int err);
+  void *closed_arg;
+  cro_timer deadline, stall;
+  uint64_t write_idle;
+  cro_buf out;          /* gathered, not yet given to the kernel or to libuv */
+  net_writing *writing; /* what the kernel did not take; libuv writes it */
+  size_t stalled_at;    /* bytes left when `stall` was armed */
+  uint64_t pushed, sent;
+  cro_list flushes; /* of net_flush */
+  net_text *texts;  /* peer, local; made when first asked for */
+  net_address peer;
+  uv_tcp_t uv;
+  int fd;
+  int err; /* why it ends */
+  tcp_life life;
+  cro_wait waits_for;
+  bool ours; /* `fd` is not yet libuv's to close */
+  bool started, reading, paused;
+  bool ended;   /* the pipeline was told: finish, fail, or its push failed */
+  bool broken;  /* the transport failed: the pipeline must hear of it */
+  bool eof;     /* FIN came */
+  bool fin;     /* FIN goes out behind the queue */
+  bool fin_out; /* it has gone */
+  bool closing; /* close behind the queue */
+  bool full;    /* CRO_FULL was answered */
+};
+
+/* A connection over `fd` (TCP_RAW), or without a socket when fd is -1.
+ * CRO_E_NOMEM leaves fd open. */
+int cro_tcp_create(cro_tcp **out, cro_loop *loop, int fd, const net_address *peer);
+
+/* Hands the socket to libuv. */
+int cro_tcp_open(cro_tcp *tcp);
+
+/* Closes the socket: with RST when `reset`. `broken`: the pipeline has not asked for
+ * it and is told. Idempotent. */
+void cro_tcp_end(cro_tcp *tcp, int err, bool broken, bool reset);
+
+/* Tells everybody and frees. By the loop, outside of any push. */
+void cro_tcp_finalise(cro_tcp *tcp);
+
+/* The first read of a fresh connection; by the loop. */
+void cro_tcp_first_read(cro_tcp *tcp);
+
+void cro_tcp_stop_reading(cro_tcp *tcp);
+
+/* tcp_out.c */
+extern const cro_stage_ops cro_tcp_sink_ops;
+void cro_tcp_mark_dirty(cro_tcp *tcp);
+/* Writes what is gathered; then FIN, close, resume and flush callbacks as due.
+ * Outside of pushes only. */
+void cro_tcp_flush(cro_tcp *tcp);
+void cro_tcp_flushes_fail(cro_tcp *tcp, int err);
+void cro_tcp_stalled(cro_timer *timer);
+
+/* --- listener ------------------------------------------------------------------- */
+
+struct cro_listener {
+  uv_poll_t uv;
+  cro_list node; /* loop->listeners once it listens */
+  cro_loop *loop;
+  const cro_listener_ops *ops;
+  void *arg;
+  void (*done)(void *arg, int err, cro_listener *listener);
+  cro_listen_options options; /* host is not kept */
+  cro_timer rest;             /* ends a pause for lack of descriptors */
+  uint64_t tell_again;        /* when `starved` may be called next */
+  uint64_t live;              /* connections accepted and not yet gone */
+  unsigned batch;             /* accepts per event */
+  int fd;
+  bool polled;  /* libuv knows the handle */
+  bool paused;  /* by the owner */
+  bool resting; /* for lack of descriptors */
+  bool closed;
+  bool freed; /* libuv has let the handle go */
+  net_text address;
+};
+
+/* A connection of this listener has gone. */
+void cro_listener_left(cro_listener *listener);
+
+/* --- resolve -------------------------------------------------------------------- */
+
+enum { net_addresses_max = 16 };
+
+typedef struct net_resolving net_resolving;
+typedef void net_resolved_fn(void *arg, int err, const net_address *found,
+                             size_t count);
+
+/* Looks a name or numeric address up; done once, possibly before this returns (then
+ * *out is NULL). `found` lives until done returns. */
+int net_resolve(net_resolving **out, cro_loop *loop, cro_bytes host, int port,
+                net_resolved_fn *done, void *arg);
+
+/* done is not called any more. */
+void net_resolve_cancel(net_resolving *resolving);
+
+/* done comes with CRO_E_CANCELLED; a thread that is at work is waited for. */
+void net_resolve_cancel_all(cro_loop *loop);
+
+/* --- connect -------------------------------------------------------------------- */
+
+struct cro_connecting {
+  cro_list node; /* loop->connectings */
+  cro_loop *loop;
+  net_resolving *resolving;
+  void (*done)(void *arg, int err, cro_tcp *tcp);
+  void *arg;
+  cro_timer limit;   /* the whole of it */
+  cro_timer stagger; /* the next attempt */
+  cro_list attempts; /* running ones */
+  net_address found[net_addresses_max];
+  size_t count, next;
+  int err; /* of the most telling attempt so far */
+  bool nodelay;
+};
+
+/* --- signal ----------------------------------------------------------------------- */
+
+void net_signals_close(cro_loop *loop);
+
+#endif
