@@ -11,8 +11,12 @@
 static atomic_uint_fast64_t live;
 static atomic_uint_fast64_t fail_in; /* 0: never; 1: the next call fails */
 
-static bool must_fail(void)
+/* A size above PTRDIFF_MAX is a sum that overflowed, not a wish. */
+static bool must_fail(size_t size)
 {
+  cro_check(size > 0);
+  if (size > PTRDIFF_MAX)
+    return true;
   if (atomic_load_explicit(&fail_in, memory_order_relaxed) == 0)
     return false;
   return atomic_fetch_sub_explicit(&fail_in, 1, memory_order_relaxed) == 1;
@@ -27,8 +31,7 @@ void *cro_alloc(size_t size)
 {
   void *block;
 
-  cro_check(size > 0);
-  if (must_fail())
+  if (must_fail(size))
     return NULL;
   block = malloc(size);
   if (block != NULL)
@@ -40,8 +43,7 @@ void *cro_alloc_zero(size_t size)
 {
   void *block;
 
-  cro_check(size > 0);
-  if (must_fail())
+  if (must_fail(size))
     return NULL;
   block = calloc(1, size);
   if (block != NULL)
@@ -53,8 +55,7 @@ void *cro_realloc(void *block, size_t size)
 {
   if (block == NULL)
     return cro_alloc(size);
-  cro_check(size > 0);
-  if (must_fail())
+  if (must_fail(size))
     return NULL;
   return realloc(block, size);
 }
