@@ -1,0 +1,38 @@
+--- Joins the fibers of cro.fiber to the loop of cro.core.
+---
+--- Loaded once per program by cro.boot, before anything runs. It owns no state: it
+--- tells each side which functions of the other to call. Outside of crolua there is no
+--- loop to join, and cro.fiber is left to whoever installs a host.
+local core = require "cro.core"
+local errors = require "cro.errors"
+local fiber = require "cro.fiber"
+require "cro.cleanup" -- puts a fiber's record back in order after each job
+
+local function write_report(text) io.stderr:write("crolua: ", text, "\n") end
+
+--- What C reports: an error that reached the edge of a fiber it had entered.
+local function report(err, traceback)
+  if errors.is_unwinding(err) then return end
+  if type(err) ~= "table" then err = errors.wrap(err, traceback) end
+  fiber.report("error in a fiber", err)
+end
+
+core.set_error_metatable(getmetatable(errors.STOP))
+
+if core.running then
+  fiber.install {
+    notify = core.notify,
+    now = core.now,
+    timer = core.timer,
+    report = write_report,
+  }
+  core.install {
+    turn = fiber.turn,
+    entry = fiber.entry,
+    dropped = fiber.dropped,
+    cancel = fiber.cancel_thread,
+    report = report,
+  }
+end
+
+return { write_report = write_report }

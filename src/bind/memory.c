@@ -1,0 +1,103 @@
+#include "bind/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void *allocate(void *arg, void *block, size_t old_size, size_t new_size)
+{
+  lcro_memory *memory = arg;
+  void *fresh;
+
+  if (block == NULL)
+    old_size = 0;
+  if (new_size > old_size && (memory->used >= memory->limit ||
+                              new_size - old_size > memory->limit - memory->used))
+    return NULL;
+  fresh = memory->inner(memory->inner_arg, block, old_size, new_size);
+  if (fresh != NULL || new_size == 0)
+    memory->used = memory->used - old_size + new_size;
+  return fresh;
+}
+
+#ifdef CRO_SANITIZE
+/* The C library's allocator, which the sanitizers watch. Not base/alloc.h: that one
+ * counts the blocks of the core, and the Lua heap is none of them. */
+static void *plain(void *arg, void *block, size_t old_size, size_t new_size)
+{
+  (void)arg;
+  (void)old_size;
+  if (new_size > 0)
+    return realloc(block, new_size);
+  free(block);
+  return NULL;
+}
+
+lua_State *lcro_memory_open(lcro_memory *memory, size_t limit)
+{
+  *memory = (lcro_memory){ .inner = plain, .limit = limit };
+  return lua_newstate(allocate, memory);
+}
+
+void lcro_memory_close(lcro_memory *memory, lua_State *L)
+{
+  (void)memory;
+  lua_close(L);
+}
+#else
+static size_t in_use(lua_State *L)
+{
+  return (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
+}
+
+lua_State *lcro_memory_open(lcro_memory *memory, size_t limit)
+{
+  lua_State *L = luaL_newstate();
+
+  if (L == NULL)
+    return NULL;
+  *memory = (lcro_memory){ .limit = limit };
+  memory->inner = lua_getallocf(L, &memory->inner_arg);
+  memory->used = in_use(L);
+  lua_setallocf(L, allocate, memory);
+  return L;
+}
+
+/* LuaJIT frees its arena at the end only when it recognises its own allocator. */
+void lcro_memory_close(lcro_memory *memory, lua_State *L)
+{
+  lua_setallocf(L, memory->inner, memory->inner_arg);
+  lua_close(L);
+}
+#endif
+
+static bool unit_of(const char *text, unsigned *shift)
+{
+  static const char units[] = "kKmMgG";
+  const char *unit = strchr(units, text[0]);
+
+  *shift = 0;
+  if (text[0] == '\0')
+    return true;
+  if (unit == NULL || text[1] != '\0')
+    return false;
+  *shift = 10 * (unsigned)((unit - units) / 2 + 1);
+  return true;
+}
+
+bool lcro_memory_parse(const char *text, size_t *out)
+{
+  unsigned long long number;
+  unsigned shift;
+  char *end;
+
+  if (text[0] < '0' || text[0] > '9')
+    return false;
+  errno = 0;
+  number = strtoull(text, &end, 10);
+  if (errno != 0 || number == 0 || !unit_of(end, &shift))
+    return false;
+  if (number > SIZE_MAX >> shift)
+    return false;
+  *out = (size_t)number << shift;
+  return true;
+}

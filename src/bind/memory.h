@@ -1,0 +1,33 @@
+/* bind/memory.h - the Lua state's memory: counted, and limited.
+ *
+ * Wraps the allocator LuaJIT brings (the C library's under sanitizers, so that they
+ * see each block). Over the limit an allocation fails, which a script meets as the
+ * ordinary error "not enough memory". The struct must outlive the state.
+ */
+#ifndef CRO_BIND_MEMORY_H
+#define CRO_BIND_MEMORY_H
+
+#include "bind/lua_api.h"
+
+typedef struct lcro_memory {
+  lua_Alloc inner;
+  void *inner_arg;
+  size_t used;  /* bytes */
+  size_t limit; /* bytes; may be changed at any time */
+} lcro_memory;
+
+/* 512 MiB: room for any honest service, and the process dies of a script's leak
+ * before the machine does. */
+enum { lcro_memory_default = 512 * 1024 * 1024 };
+
+/* A state without libraries, or NULL. */
+lua_State *lcro_memory_open(lcro_memory *memory, size_t limit);
+
+/* lua_close, with LuaJIT's own allocator back in its place. */
+void lcro_memory_close(lcro_memory *memory, lua_State *L);
+
+/* "1048576", "512M", "2G", "64k" -> bytes. False for anything else, 0, and what
+ * does not fit. */
+bool lcro_memory_parse(const char *text, size_t *out);
+
+#endif
