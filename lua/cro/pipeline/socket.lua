@@ -1,0 +1,44 @@
+--- How the connections of `cro.tcp` (and of anything that looks like them) take part in
+--- a pipeline: their bytes as messages, and the sink that writes replies.
+local component = require "cro.pipeline.component"
+local types = require "cro.pipeline.types"
+
+local socket = {}
+
+--- The bytes that come in, as TCP messages.
+---@param connection any has `supply()`
+---@return cro.Supply
+function socket.incoming(connection)
+  local message = types.tcp_message
+  return connection:supply():map(function(data)
+    return message { data = data, connection = connection }
+  end)
+end
+
+local function written(connection, messages)
+  local reactive = require "cro.reactive"
+  return reactive.supply(function(block)
+    block.whenever(messages, function(message)
+      reactive.await(connection:write(message.data))
+    end)
+  end)
+end
+
+--- Writes each message to its connection; a slow reader holds the pipeline back.
+local Writer = component.sink {
+  name = "TCP Writer",
+  consumes = types.tcp_message,
+  options = { connection = { "any", required = true } },
+  sinker = function(self, messages) return written(self.connection, messages) end,
+}
+
+--- The sink that answers on a connection.
+---@param connection any has `write(data)`, which returns a promise
+---@return cro.Component
+function socket.replier(connection) return Writer { connection = connection } end
+
+--- Ends the connection, after what was written.
+---@param connection any has `close()`
+function socket.close(connection) connection:close() end
+
+return socket
