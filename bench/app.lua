@@ -1,0 +1,40 @@
+--- What `make bench` measures: one route per workload, nothing else.
+local cro = require "cro"
+local http = require "cro.http"
+local r = require "cro.http.router"
+
+local await, Promise = cro.await, cro.Promise
+
+--- A promise that the next turn keeps, for all who ask before that: the wait of a
+--- handler whose data is fetched in batches.
+local tick
+
+local function next_tick()
+  if tick then return tick end
+  tick = Promise.new()
+  cro.start(function()
+    local now = tick
+    tick = nil
+    now:keep "Hello, World!"
+  end)
+  return tick
+end
+
+local application = r.route {
+  r.get("/plaintext", function(c) c:text "Hello, World!" end),
+  r.get("/json", function(c) c:json { message = "Hello, World!" } end),
+  r.get("/users/{id:int}", function(c, id) c:text("user " .. id) end),
+  r.post("/echo", function(c) c:json(await(c:body())) end),
+  r.get("/await", function(c) c:text(await(next_tick())) end),
+  r.get("/stats", function(c)
+    collectgarbage()
+    c:json(cro.stats())
+  end),
+}
+
+cro.run(http.server {
+  host = os.getenv "HOST" or "127.0.0.1",
+  port = tonumber(os.getenv "PORT") or 8080,
+  application = application,
+  limits = { connections = 16384 },
+})

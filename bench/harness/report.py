@@ -1,0 +1,118 @@
+"""Figures as tables for people, and as JSON."""
+
+from statistics import median
+
+from .targets import WORKLOAD
+
+MiB, KiB = 1024 * 1024, 1024
+GENERATOR_BUSY = 0.93
+
+
+def spread(values, digits=2):
+    """median (lowest-highest)"""
+    if not values:
+        return "-"
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def ratios(samples, column, peer, attribute):
+    """Per round: a column's figure over a peer's in the same round."""
+    if not samples.get(column) or not samples.get(peer):
+        return []
+    pairs = zip(samples[column], samples[peer])
+    return [getattr(a, attribute) / getattr(b, attribute) for a, b in pairs if getattr(b, attribute)]
+
+
+def table(rows, out):
+    """Left-aligned columns; the first row is the heading."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths))
+        out("  " + "  ".join(cells).rstrip())
+        if number == 0:
+            out("  " + "  ".join("-" * width for width in widths))
+
+
+def base_of(samples):
+    """What ratios are against: nginx where it runs, else the first other column."""
+    if "nginx" in samples:
+        return "nginx"
+    others = [column for column in samples if column != "crolua"]
+    return others[0] if others else None
+
+
+def workload_rows(samples):
+    base = base_of(samples)
+    rows = [["server", "requests/s", f"ratio to {base}", "CPU us/request", "load generator"]]
+    for column, runs in samples.items():
+        busy = median(run.busy for run in runs)
+        rows.append(
+            [
+                column,
+                f"{median(run.rate for run in runs):,.0f}",
+                spread(ratios(samples, column, base, "rate")),
+                spread([run.cpu_us for run in runs], 1),
+                f"{busy:.0%} busy" + (": the limit" if busy > GENERATOR_BUSY else ""),
+            ]
+        )
+    return rows
+
+
+def verdict(name, target, values):
+    """A row of the table of targets."""
+    aim = "-" if target.aim is None else f"{target.aim:g}"
+    sign = ">=" if target.higher else "<="
+    digits = 2 if target.unit in ("x", "MiB", "KiB") else 1
+    return {
+        "name": name,
+        "figure": median(values),
+        "low": min(values),
+        "high": max(values),
+        "must": target.must,
+        "aim": target.aim,
+        "unit": target.unit,
+        "mark": target.mark(values),
+        "row": [
+            name,
+            f"{spread(values, digits)} {target.unit}",
+            f"{sign} {target.must:.3g}",
+            f"{sign} {aim}" if target.aim is not None else "-",
+            target.mark(values),
+        ],
+    }
+
+
+def workload_verdicts(name, samples):
+    """The targets of one workload that could be judged."""
+    found = []
+    for target in WORKLOAD.get(name, []):
+        kind, peer = target.what
+        values = ratios(samples, "crolua", peer, "rate" if kind == "rate" else "cpu_us")
+        if values:
+            what = "rate" if kind == "rate" else "CPU"
+            found.append(verdict(f"{name}: {what} / {peer}", target, values))
+    return found
+
+
+def verdict_table(verdicts, out):
+    rows = [["figure", "median (lowest-highest)", "must", "aim", "mark"]]
+    table(rows + [each["row"] for each in verdicts], out)
+
+
+def as_json(samples, verdicts, extra):
+    return {
+        "workloads": {
+            name: {
+                column: [
+                    {"rate": run.rate, "cpu_us": run.cpu_us, "generator_busy": run.busy}
+                    for run in runs
+                ]
+                for column, runs in columns.items()
+            }
+            for name, columns in samples.items()
+        },
+        "targets": [
+            {key: value for key, value in each.items() if key != "row"} for each in verdicts
+        ],
+        **extra,
+    }
