@@ -5,6 +5,7 @@ import resource
 import selectors
 import socket
 import time
+from collections import deque
 
 from .process import Failed
 
@@ -54,18 +55,17 @@ def close_all(peers):
         peer.close()
 
 
-def ask_all(server, peers, total):
-    """`total` more requests spread over open connections, one at a time on each."""
+def ask_all(server, peers, total, at_once=256):
+    """`total` more requests, in turns over all open connections."""
     selector = selectors.DefaultSelector()
     for peer in peers:
         peer.setblocking(False)
         selector.register(peer, selectors.EVENT_READ)
-    sent = done = 0
-    for peer in peers[: min(256, total)]:
-        peer.send(REQUEST)
-        sent += 1
-    following = sent
+    free, sent, done = deque(peers), 0, 0
     while done < total:
+        while free and sent < total and sent - done < at_once:
+            free.popleft().send(REQUEST)
+            sent += 1
         ready = selector.select(10)
         if not ready:
             raise Failed(f"{server.name}: no answer for 10 s after {done} requests")
@@ -73,10 +73,7 @@ def ask_all(server, peers, total):
             if not key.fileobj.recv(65536):
                 raise Failed(f"{server.name}: closed a connection after {done} requests")
             done += 1
-            if sent < total:
-                peers[following % len(peers)].send(REQUEST)
-                following += 1
-                sent += 1
+            free.append(key.fileobj)
     selector.close()
 
 

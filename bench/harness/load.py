@@ -6,7 +6,7 @@ import resource
 import shutil
 import subprocess
 
-from .process import Failed
+from .process import Failed, end_with_parent
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOAD = os.path.join(HERE, "load")
@@ -55,7 +55,9 @@ def run(server, path, connections, seconds, core, script=None, args=(), headers=
     if args:
         command += ["--", *args]
     before, own = server.cpu(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=end_with_parent
+    )
     cpu, used = server.cpu() - before, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
         raise Failed(f"wrk: {done.stderr.strip() or done.stdout.strip()}")

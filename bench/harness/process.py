@@ -26,12 +26,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def end_with_parent():
+    """In a child: gone when we are, however we go."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _before_exec(core):
     """In the child: a session of its own, one core, and gone when we are."""
 
     def prepare():
         os.setsid()
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        end_with_parent()
         if core is not None:
             os.sched_setaffinity(0, {core})
 
