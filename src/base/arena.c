@@ -88,6 +88,11 @@ void cro_arena_hold(cro_arena *arena)
   arena->holds++;
 }
 
+bool cro_arena_shared(const cro_arena *arena)
+{
+  return arena->holds > 1;
+}
+
 static void run_cleanups(cro_arena *arena)
 {
   cleanup *item;

@@ -21,6 +21,9 @@ cro_arena *cro_arena_create(void);
 
 void cro_arena_hold(cro_arena *arena);
 
+/* True when somebody besides the caller holds it. */
+bool cro_arena_shared(const cro_arena *arena);
+
 /* Lets one hold go; the last one runs the clean-ups and frees everything. */
 void cro_arena_drop(cro_arena *arena);
 

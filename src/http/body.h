@@ -11,6 +11,7 @@
 #define CRO_HTTP_BODY_H
 
 #include "base/buf.h"
+#include "pipe/stage.h" /* CRO_FULL */
 
 #include <stdint.h>
 

@@ -44,6 +44,10 @@ int cro_h1_server_create(cro_h1 **out, const cro_h1_config *config);
 cro_stage *cro_h1_reader(cro_h1 *h1);
 cro_stage *cro_h1_writer(cro_h1 *h1);
 
+/* Call once the pipeline is linked and attached: the first request's header deadline
+ * runs from here (else from its first byte). */
+void cro_h1_start(cro_h1 *h1);
+
 /* For pipelines composed by hand: the session under the connection's slot, made when
  * missing. 0 or CRO_E_NOMEM, CRO_E_LIMIT. */
 int cro_h1_server_of(cro_h1 **out, cro_conn *conn, const cro_h1_config *config);

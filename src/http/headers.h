@@ -37,4 +37,8 @@ uint32_t cro_headers_remove(cro_headers *headers, cro_bytes name);
 bool cro_header_name_ok(cro_bytes name);
 bool cro_header_value_ok(cro_bytes value);
 
+/* RFC 9110 6.5.1: a token that may come after the content. Fields that frame, route,
+ * authenticate or describe the message must not: a trailer is never merged. */
+bool cro_trailer_name_ok(cro_bytes name);
+
 #endif

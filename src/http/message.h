@@ -27,11 +27,12 @@ extern const cro_type cro_type_response;
 #define CRO_METHODS(X)                                                                 \
   X(GET)                                                                               \
   X(HEAD)                                                                              \
-  X(POST) X(PUT) X(DELETE) X(PATCH) X(OPTIONS) X(TRACE) X(CONNECT) X(PROPFIND)         \
-      X(PROPPATCH) X(MKCOL) X(COPY) X(MOVE) X(LOCK) X(UNLOCK) X(SEARCH) X(BIND)        \
-          X(REBIND) X(UNBIND) X(ACL) X(REPORT) X(MKACTIVITY) X(CHECKOUT) X(MERGE)      \
-              X(NOTIFY) X(SUBSCRIBE) X(UNSUBSCRIBE) X(PURGE) X(MKCALENDAR) X(LINK)     \
-                  X(UNLINK)
+  X(POST)                                                                              \
+  X(PUT)                                                                               \
+  X(DELETE) X(PATCH) X(OPTIONS) X(TRACE) X(CONNECT) X(PROPFIND) X(PROPPATCH) X(MKCOL)  \
+      X(COPY) X(MOVE) X(LOCK) X(UNLOCK) X(SEARCH) X(BIND) X(REBIND) X(UNBIND) X(ACL)   \
+          X(REPORT) X(MKACTIVITY) X(CHECKOUT) X(MERGE) X(NOTIFY) X(SUBSCRIBE)          \
+              X(UNSUBSCRIBE) X(PURGE) X(MKCALENDAR) X(LINK) X(UNLINK)
 
 typedef enum cro_method {
 #define CRO_METHOD_ENUM(name) CRO_##name,
@@ -64,6 +65,9 @@ struct cro_request {
   cro_headers trailers; /* complete when the body has ended */
   cro_body body;
   void *user; /* the upper floor's, per request */
+  /* The upper floor's, may be NULL: called once by cro_request_release, last before
+   * the protocol's hold is dropped. err 0: answered; else why the peer is gone. */
+  void (*on_release)(cro_request *request, int err);
 };
 
 typedef enum cro_response_state {
@@ -100,6 +104,8 @@ struct cro_response {
    * when the peer is gone. NULL: nobody waits. */
   void (*on_drain)(cro_response *response, int err);
   void *drain_arg;
+  /* Client direction: the body that comes with the answer; NULL on a server. */
+  cro_body *incoming;
 };
 
 /* A request with its arena and response; one hold, the caller's (the protocol's).
@@ -107,11 +113,13 @@ struct cro_response {
 cro_request *cro_request_create(cro_conn *conn);
 
 /* Moves every slice of the request that points into [head.at, head.at+head.len)
- * into the arena. 0 or CRO_E_NOMEM (the request must then be refused). */
+ * into the arena. 0, or CRO_E_NOMEM: then the request has lost its head (empty target,
+ * no headers) and must be refused. */
 int cro_request_keep(cro_request *request, cro_bytes head);
 
-/* The protocol lets go: gone is set, conn NULL, body ended in error if open, the
- * response abandoned if not ended, on_drain told; then its hold is dropped. */
+/* The protocol lets go: gone is set, conn NULL, the body ended in error if open (with
+ * err, CRO_E_GONE when that is 0), the response abandoned if not ended; then on_drain
+ * (only with err < 0) and on_release are told, and its hold is dropped. */
 void cro_request_release(cro_request *request, int err);
 
 /* Sets or appends a response header, copied into the arena. CRO_E_INVAL for a name
@@ -121,6 +129,10 @@ void cro_request_release(cro_request *request, int err);
  * CRO_E_GONE, CRO_E_NOMEM. Content-Type goes to `type`. */
 int cro_response_set(cro_response *response, cro_bytes name, cro_bytes value);
 int cro_response_add(cro_response *response, cro_bytes name, cro_bytes value);
+
+/* Appends a trailer, copied; it is sent when the body goes out chunked. CRO_E_INVAL
+ * also for a name that may not come after the content, CRO_E_STATE once ended. */
+int cro_response_trailer(cro_response *response, cro_bytes name, cro_bytes value);
 
 /* Sets the complete body, copied; and the same without a copy for bytes that live
  * as long as the arena. CRO_E_STATE after the head is sent. */
