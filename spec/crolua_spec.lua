@@ -1,6 +1,6 @@
 local program = require "spec.support.program"
 
-describe("crolua", function()
+describe("crolua #loop", function()
   local folder
 
   setup(function() folder = program.folder() end)
@@ -166,7 +166,8 @@ describe("crolua", function()
       local text = "local cro = require 'cro'\ncro.sleep(0.01)\nprint(cro.await(cro.start(function() return 42 end)))"
       assert.equal("42\n", script(text).out)
       assert.equal("ok\n", run("-e 'require(\"cro\").sleep(0.01) print \"ok\"'").out)
-      assert.equal("a\nb\n", run("-e 'print \"b\"'", { env = "LUA_INIT='require(\"cro\").sleep(0.01) print \"a\"'" }).out)
+      local init = "LUA_INIT='require(\"cro\").sleep(0.01) print \"a\"'"
+      assert.equal("a\nb\n", run("-e 'print \"b\"'", { env = init }).out)
     end)
 
     it("lets a module wait while it loads, once for all who require it", function()
@@ -315,8 +316,9 @@ describe("crolua", function()
   describe("finding its own files", function()
     it("works from an installed prefix, through a link, with no environment", function()
       local prefix = folder .. "/prefix"
-      os.execute(("mkdir -p %s/bin %s/share/lua && cp -r lua %s/share/lua/5.1 && cp %s %s/bin/crolua && ln -s %s/bin/crolua %s/lua"):format(
-        prefix, prefix, prefix, program.quote(program.crolua()), prefix, prefix, folder))
+      os.execute(("mkdir -p %s/bin %s/share/lua && cp -r lua %s/share/lua/5.1"):format(prefix, prefix, prefix))
+      os.execute(("cp %s %s/bin/crolua && ln -s %s/bin/crolua %s/lua"):format(
+        program.quote(program.crolua()), prefix, prefix, folder))
       local command = "env -i ./lua -e 'print(package.path)'"
       local result = program.shell(folder, command)
       assert.equal("", result.err)

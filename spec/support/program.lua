@@ -43,17 +43,17 @@ end
 ---@field err string
 ---@field status integer
 
---- Runs a shell command in a folder, for 20 seconds at most.
+--- Runs a shell command in a folder, for 20 seconds (or options.seconds) at most.
 ---@param folder string
 ---@param command string
----@param options { stdin: string|nil, env: string|nil }|nil env: "A=b C=d"
+---@param options { stdin: string|nil, env: string|nil, seconds: integer|nil }|nil env: "A=b C=d"
 ---@return spec.Run
 function program.shell(folder, command, options)
   options = options or {}
   if options.stdin then program.write(folder .. "/.stdin", options.stdin) end
   local input = options.stdin and " <.stdin" or " </dev/null"
-  local line = ("cd %s && env %s timeout -k 1 20 sh -c %s%s >.out 2>.err; echo $?"):format(
-    quote(folder), options.env or "", quote(command), input)
+  local line = ("cd %s && env %s timeout -k 1 %d sh -c %s%s >.out 2>.err; echo $?"):format(
+    quote(folder), options.env or "", options.seconds or 20, quote(command), input)
   local pipe = assert(io.popen(line))
   local status = tonumber(pipe:read "*a")
   pipe:close()

@@ -1,0 +1,1 @@
+return { out = "Got chili\nGot beef\nOH WOW BEEF\nOH WOW NOODLES\n" }
