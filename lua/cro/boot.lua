@@ -331,7 +331,7 @@ local function waiting_at(co)
   for level = 0, 200 do
     local info = debug.getinfo(co, level, "Sl")
     if not info then return nil end
-    local ours = info.source:sub(1, #host.tree + 1) == "@" .. host.tree
+    local ours = info.source:find(host.tree, 2, true) or info.source:find("lua/cro/", 1, true)
     if info.currentline > 0 and not ours then
       return info.short_src .. ":" .. info.currentline
     end
@@ -348,7 +348,7 @@ function boot.stuck()
       .. "Promise.any_of { p, Promise.after(seconds) }"):format(place or "the script"))
     status = 1
     leave.freeze(main_fiber)
-    return finish()
+    finish()
   end
   host.stop(status)
 end

@@ -24,6 +24,8 @@ Loading.__index = Loading
 local in_progress = {} -- by name
 local waits_for = setmetatable({}, { __mode = "k" }) -- fiber -> Loading
 
+--- The fiber gave up waiting for this module.
+---@param rec cro.Fiber
 function Loading.forget(_, rec) waits_for[rec] = nil end
 
 --- True when waiting for this module would be waiting for ourselves.
@@ -121,6 +123,8 @@ function loading.load(name)
   return true, run_loader(name, loader)
 end
 
+--- Loads a module unless it is loaded, and returns what it returned. Raises the texts
+--- of Lua 5.1 when there is no such module, or when it (through others) requires itself.
 ---@async
 ---@param name string
 ---@return any
@@ -137,6 +141,7 @@ end
 
 local function same(...) return ... end
 
+--- Runs a file, which may wait.
 ---@async
 ---@param name string|nil nil: stdin
 ---@return any ... what the file returns

@@ -3,6 +3,7 @@
 #include "bind/fiber.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,6 +26,8 @@ static struct reader {
   .asked = PTHREAD_COND_INITIALIZER,
   .callback = LUA_NOREF,
 };
+
+static void on_interrupt(int number); /* it and the hook set each other */
 
 /* Inside the fiber: callback(line). */
 static int open_line(lua_State *L, lcro_entry *entry)
@@ -93,6 +96,27 @@ static void *reader_main(void *arg)
   return NULL;
 }
 
+/* Runs in the place of the next instruction of whatever Lua code there is. */
+static void interrupt(lua_State *L, lua_Debug *ar)
+{
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  signal(SIGINT, on_interrupt);
+  luaL_error(L, "interrupted!");
+}
+
+/* Ctrl-C ends what runs at the prompt, a second one or one that finds nothing running
+ * ends the program, as in `lua`. lua_sethook may be called from a handler. */
+static void on_interrupt(int number)
+{
+  signal(number, SIG_DFL);
+  if (reader.app != NULL && reader.app->depth > 0)
+    lua_sethook(reader.app->L, interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT,
+                1);
+  else
+    raise(number);
+}
+
 static void start(lua_State *L)
 {
   if (reader.started)
@@ -102,6 +126,7 @@ static void start(lua_State *L)
     luaL_error(L, "cannot start the thread that reads stdin");
   pthread_detach(reader.thread);
   reader.started = true;
+  signal(SIGINT, on_interrupt);
 }
 
 void lcro_repl_read(lcro_app *app, lua_State *L, int index)
