@@ -169,13 +169,14 @@ static void read_head(cro_h1 *h1, cro_bytes *in)
 static void end_exchange(cro_h1 *h1, bool more_input)
 {
   bool clean = h1->received && !h1->closing;
-  bool eager = !h1->received || more_input;
+  bool more_may_come = !h1->received || more_input || h1->request->keep_alive ||
+                       h1->request->method == CRO_CONNECT;
 
   if (clean) {
     h1->state = CRO_H1_IDLE;
     h1->tunnel = false;
     cro_h1_release(h1, 0);
-  } else if (eager && !h1->eof) {
+  } else if (more_may_come && !h1->eof) {
     cro_h1_linger(h1);
     cro_h1_release(h1, 0);
   } else {

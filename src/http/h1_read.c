@@ -231,9 +231,10 @@ static int version_verdict(cro_bytes seen)
   if (seen.len < 8)
     return -400;
   at = seen.at + seen.len - 8;
-  if (memcmp(at, "HTTP/", 5) == 0 && is_digit(at[5]) && at[6] == '.' && is_digit(at[7]))
-    return -505;
-  return -400;
+  if (memcmp(at, "HTTP/", 5) != 0 || !is_digit(at[5]) || at[6] != '.' ||
+      !is_digit(at[7]))
+    return -400;
+  return at[5] == '1' && at[7] <= '1' ? -400 : -505; /* 1.1 and something after it */
 }
 
 static int head_error(cro_h1_parser *parser, llhttp_errno_t error)
