@@ -108,8 +108,9 @@ void cro_h1_refuse(cro_h1 *h1, int status)
     return;
   }
   h1->broken = true;
-  cro_h1_linger(h1);
+  h1->state = CRO_H1_LINGER;
   cro_h1_release(h1, err);
+  cro_h1_linger(h1);
   cro_emit_fail(&h1->reader, err);
 }
 
