@@ -62,9 +62,32 @@ bool cro_h1_busy(const cro_h1 *h1);
 /* --- client direction -------------------------------------------------------- */
 
 /* The other way round: the writer takes cro_type_request and makes bytes, the reader
- * takes bytes and makes cro_type_response (with an incoming body in
- * response->request's place: see h1_client.c). Used by the HTTP client and by tests. */
+ * takes bytes and makes cro_type_response. One exchange at a time: a push while one
+ * runs is CRO_E_STATE, a request that cannot be said in HTTP/1 is CRO_E_INVAL; neither
+ * harms the connection.
+ *
+ * The request is made with cro_request_create; method, target, authority (Host) and
+ * headers are its maker's and live as long as its arena, which the session holds until
+ * on_release. Its body is filled by its maker (cro_body_put, cro_body_end; `more` says
+ * when there is room) and taken by the session; body.length: 0 none, n Content-Length,
+ * -1 chunked. keep_alive false asks the server to close. expect_continue holds the body
+ * back until 100 or cro_h1_client_continue. With `upgrade` an Upgrade field is sent,
+ * and after a 101 the two bodies carry bytes both ways.
+ *
+ * The response is emitted once its head is complete, with status, reason, headers (in
+ * the arena) and `incoming`, the body as it arrives. 1xx answers are passed over.
+ * on_release(request, 0) means that the exchange is complete; anything else says why it
+ * is not. A connection that cannot be used again is closed by the session then. */
 int cro_h1_client_create(cro_h1 **out, const cro_h1_config *config);
+
+/* Sends the body without waiting for 100 Continue any longer. */
+void cro_h1_client_continue(cro_h1 *h1);
+
+/* True when another request may be pushed. */
+bool cro_h1_client_ready(const cro_h1 *h1);
+
+/* True once a byte of the answer has come: from then on nothing may be sent again. */
+bool cro_h1_client_heard(const cro_h1 *h1);
 
 /* The Date header's value for a wall-clock second, 29 bytes; kept until the second
  * changes. */

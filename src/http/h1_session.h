@@ -113,7 +113,36 @@ void cro_h1_writer_init(cro_h1 *h1);
 /* Sends bytes down from the writer. The push's answer; < 0: the session is dead. */
 int cro_h1_send(cro_h1 *h1, cro_bytes bytes);
 
+/* --- h1_write.c
+ * -------------------------------------------------------------------------- */
+
+void cro_h1_writer_init(cro_h1 *h1);
+
 /* A refusal, formatted and sent: text/plain, the status text only. */
 void cro_h1_send_refusal(cro_h1 *h1, int status);
+
+/* --- h1_client.c, h1_client_write.c: the other direction
+ * ------------------------------ */
+
+/* The fields serve it too: `received` is the answer's body, `answered` the request as
+ * sent, `emitted` the response, `started` that a byte of it has come, `closing` that
+ * this exchange is the last, `blanks` counts 1xx answers. */
+
+void cro_h1_client_writer_init(cro_h1 *h1);
+
+/* Ends the connection in error. */
+void cro_h1_client_fail(cro_h1 *h1, int err);
+
+/* The exchange is over: another one may follow, or the connection ends. */
+void cro_h1_client_end(cro_h1 *h1);
+
+/* The answer's head is the next to come. */
+void cro_h1_client_expect(cro_h1 *h1);
+
+/* Sends what may be sent of the request's body. */
+void cro_h1_client_pump(cro_h1 *h1);
+
+/* Both bodies will carry bytes if the server agrees. */
+bool cro_h1_client_tunnels(const cro_request *request);
 
 #endif

@@ -1,13 +1,13 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "http/h1_put.h"
 #include "http/h1_session.h"
 #include "http/status.h"
 
 enum {
   scratch_bytes = 8192, /* on the stack: a head and a small body in one push */
-  fixed_bytes = 320,    /* of a head: everything whose length is not the script's */
-  small_part = 4096     /* a chunk up to this is copied beside its size */
+  fixed_bytes = 320     /* of a head: everything whose length is not the script's */
 };
 
 static cro_h1 *session_of(cro_stage *writer)
@@ -18,92 +18,26 @@ static cro_h1 *session_of(cro_stage *writer)
 /* --- formatting ---------------------------------------------------------------------
  */
 
-static inline char *put(char *to, cro_bytes bytes)
-{
-  memcpy(to, bytes.at, bytes.len);
-  return to + bytes.len;
-}
-
-static char *put_u64(char *to, uint64_t number)
-{
-  char digits[20];
-  size_t at = sizeof digits;
-
-  do {
-    digits[--at] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  return put(to, (cro_bytes){ digits + at, sizeof digits - at });
-}
-
-static char *put_hex(char *to, uint64_t number)
-{
-  char digits[16];
-  size_t at = sizeof digits;
-
-  do {
-    digits[--at] = "0123456789abcdef"[number & 15];
-    number >>= 4;
-  } while (number > 0);
-  return put(to, (cro_bytes){ digits + at, sizeof digits - at });
-}
-
-static char *put_field(char *to, cro_bytes name, cro_bytes value)
-{
-  to = put(to, name);
-  to = put(to, CRO_B(": "));
-  if (value.len > 0)
-    to = put(to, value);
-  return put(to, CRO_B("\r\n"));
-}
-
 /* RFC 9112 4. Always HTTP/1.1, what the server is, whatever the request was. */
 static char *put_status(char *to, int status, cro_bytes reason)
 {
   cro_bytes line = cro_status_line(status);
 
   if (line.len > 0 && reason.len == 0)
-    return put(to, line);
-  to = put(to, CRO_B("HTTP/1.1 "));
-  to = put_u64(to, (uint64_t)status);
+    return cro_put(to, line);
+  to = cro_put(to, CRO_B("HTTP/1.1 "));
+  to = cro_put_u64(to, (uint64_t)status);
   *to++ = ' ';
-  to = put(to, reason.len > 0 ? reason : cro_status_phrase(status));
-  return put(to, CRO_B("\r\n"));
+  to = cro_put(to, reason.len > 0 ? reason : cro_status_phrase(status));
+  return cro_put(to, CRO_B("\r\n"));
 }
 
 static char *put_date_and_server(char *to, cro_bytes server)
 {
-  to = put(to, CRO_B("Date: "));
-  to = put(to, cro_http_date_now());
-  to = put(to, CRO_B("\r\n"));
-  return server.len > 0 ? put_field(to, CRO_B("Server"), server) : to;
-}
-
-static size_t fields_size(const cro_headers *fields)
-{
-  size_t size = 0;
-
-  for (uint32_t i = 0; i < fields->count; i++)
-    size += fields->at[i].name.len + fields->at[i].value.len + 4;
-  return size;
-}
-
-static char *put_fields(char *to, const cro_headers *fields)
-{
-  for (uint32_t i = 0; i < fields->count; i++)
-    to = put_field(to, fields->at[i].name, fields->at[i].value);
-  return to;
-}
-
-int cro_h1_send(cro_h1 *h1, cro_bytes bytes)
-{
-  int rc = h1->state != CRO_H1_DEAD ? cro_emit(&h1->writer, &bytes) : CRO_E_CLOSED;
-
-  if (rc == CRO_FULL)
-    h1->out_full = true;
-  if (rc < 0)
-    h1->state = CRO_H1_DEAD;
-  return rc;
+  to = cro_put(to, CRO_B("Date: "));
+  to = cro_put(to, cro_http_date_now());
+  to = cro_put(to, CRO_B("\r\n"));
+  return server.len > 0 ? cro_put_field(to, CRO_B("Server"), server) : to;
 }
 
 void cro_h1_send_refusal(cro_h1 *h1, int status)
@@ -114,11 +48,11 @@ void cro_h1_send_refusal(cro_h1 *h1, int status)
 
   to = put_status(to, status, (cro_bytes){ NULL, 0 });
   to = put_date_and_server(to, server.len < 256 ? server : (cro_bytes){ NULL, 0 });
-  to = put(to, CRO_B("Content-Type: text/plain\r\nContent-Length: "));
-  to = put_u64(to, phrase.len);
-  to = put(to, CRO_B("\r\nConnection: close\r\n\r\n"));
+  to = cro_put(to, CRO_B("Content-Type: text/plain\r\nContent-Length: "));
+  to = cro_put_u64(to, phrase.len);
+  to = cro_put(to, CRO_B("\r\nConnection: close\r\n\r\n"));
   if (h1->parser.method != CRO_HEAD)
-    to = put(to, phrase);
+    to = cro_put(to, phrase);
   (void)cro_h1_send(h1, (cro_bytes){ scratch, (size_t)(to - scratch) });
 }
 
@@ -196,21 +130,21 @@ static char *put_connection(char *to, const cro_h1 *h1, const answer_plan *plan)
   uint64_t keepalive = h1->config->timeouts->keepalive;
 
   if (plan->status == 101)
-    return put(to, CRO_B("Connection: Upgrade\r\n"));
+    return cro_put(to, CRO_B("Connection: Upgrade\r\n"));
   if (h1->tunnel)
     return to;
   if (plan->status == 426) /* RFC 9110 7.8 */
-    to = put(to, CRO_B("Connection: Upgrade\r\n"));
+    to = cro_put(to, CRO_B("Connection: Upgrade\r\n"));
   if (h1->closing)
-    return put(to, CRO_B("Connection: close\r\n"));
+    return cro_put(to, CRO_B("Connection: close\r\n"));
   if (!h1->parser.facts.keep_alive)
     return to;
-  to = put(to, CRO_B("Connection: keep-alive\r\n"));
+  to = cro_put(to, CRO_B("Connection: keep-alive\r\n"));
   if (keepalive < 1000)
     return to;
-  to = put(to, CRO_B("Keep-Alive: timeout="));
-  to = put_u64(to, keepalive / 1000);
-  return put(to, CRO_B("\r\n"));
+  to = cro_put(to, CRO_B("Keep-Alive: timeout="));
+  to = cro_put_u64(to, keepalive / 1000);
+  return cro_put(to, CRO_B("\r\n"));
 }
 
 static char *put_framing(char *to, const answer_plan *plan)
@@ -218,12 +152,12 @@ static char *put_framing(char *to, const answer_plan *plan)
   if (!plan->has_length)
     return to;
   if (plan->mode == CRO_H1_SEND_CHUNKED)
-    return put(to, CRO_B("Transfer-Encoding: chunked\r\n"));
+    return cro_put(to, CRO_B("Transfer-Encoding: chunked\r\n"));
   if (plan->mode == CRO_H1_SEND_RAW)
     return to;
-  to = put(to, CRO_B("Content-Length: "));
-  to = put_u64(to, (uint64_t)plan->length);
-  return put(to, CRO_B("\r\n"));
+  to = cro_put(to, CRO_B("Content-Length: "));
+  to = cro_put_u64(to, (uint64_t)plan->length);
+  return cro_put(to, CRO_B("\r\n"));
 }
 
 static char *put_head(char *to, const cro_h1 *h1, const cro_response *response,
@@ -237,47 +171,30 @@ static char *put_head(char *to, const cro_h1 *h1, const cro_response *response,
   to = put_status(to, plan->status, response->reason);
   to = put_date_and_server(to, server);
   if (response->type.len > 0)
-    to = put_field(to, CRO_B("Content-Type"), response->type);
+    to = cro_put_field(to, CRO_B("Content-Type"), response->type);
   to = put_framing(to, plan);
   to = put_connection(to, h1, plan);
-  to = put_fields(to, &response->headers);
-  return put(to, CRO_B("\r\n"));
+  to = cro_put_fields(to, &response->headers);
+  return cro_put(to, CRO_B("\r\n"));
 }
 
 /* --- bodies --------------------------------------------------------------------------
  */
 
-static int send_chunk(cro_h1 *h1, cro_bytes part)
-{
-  char scratch[small_part + 32], *to = put_hex(scratch, part.len);
-  int rc;
-
-  to = put(to, CRO_B("\r\n"));
-  if (part.len <= small_part) {
-    to = put(to, part);
-    to = put(to, CRO_B("\r\n"));
-    return cro_h1_send(h1, (cro_bytes){ scratch, (size_t)(to - scratch) });
-  }
-  rc = cro_h1_send(h1, (cro_bytes){ scratch, (size_t)(to - scratch) });
-  if (rc >= 0)
-    rc = cro_h1_send(h1, part);
-  return rc < 0 ? rc : cro_h1_send(h1, CRO_B("\r\n"));
-}
-
 /* RFC 9112 7.1: the last chunk, the trailer section, the blank line. */
 static int send_last_chunk(cro_h1 *h1, const cro_response *response)
 {
   char scratch[512], *at = scratch, *to;
-  size_t size = fields_size(&response->trailers) + 8;
+  size_t size = cro_fields_size(&response->trailers) + 8;
 
   if (size > sizeof scratch) {
     at = cro_arena_alloc(response->arena, size);
     if (at == NULL)
       return CRO_E_NOMEM;
   }
-  to = put(at, CRO_B("0\r\n"));
-  to = put_fields(to, &response->trailers);
-  to = put(to, CRO_B("\r\n"));
+  to = cro_put(at, CRO_B("0\r\n"));
+  to = cro_put_fields(to, &response->trailers);
+  to = cro_put(to, CRO_B("\r\n"));
   return cro_h1_send(h1, (cro_bytes){ at, (size_t)(to - at) });
 }
 
@@ -290,7 +207,7 @@ static int send_body(cro_h1 *h1, const cro_response *response, const answer_plan
   if (plan->mode != CRO_H1_SEND_CHUNKED)
     return response->body.len > 0 ? cro_h1_send(h1, response->body) : 0;
   if (response->body.len > 0)
-    rc = send_chunk(h1, response->body);
+    rc = cro_h1_send_chunk(h1, response->body);
   return rc < 0 ? rc : send_last_chunk(h1, response);
 }
 
@@ -319,7 +236,8 @@ static int send_part(cro_h1 *h1, cro_bytes part)
     return CRO_E_LIMIT;
   if (h1->out_full)
     h1->over += part.len;
-  return h1->mode == CRO_H1_SEND_CHUNKED ? send_chunk(h1, part) : cro_h1_send(h1, part);
+  return h1->mode == CRO_H1_SEND_CHUNKED ? cro_h1_send_chunk(h1, part)
+                                         : cro_h1_send(h1, part);
 }
 
 static int stream_write(cro_response *response, cro_bytes part)
@@ -390,7 +308,7 @@ static int begin_stream(cro_h1 *h1, cro_response *response, const answer_plan *p
 static int send_answer(cro_h1 *h1, cro_response *response, const answer_plan *plan)
 {
   char scratch[scratch_bytes], *at = scratch, *to;
-  size_t size = fixed_bytes + fields_size(&response->headers) + response->type.len +
+  size_t size = fixed_bytes + cro_fields_size(&response->headers) + response->type.len +
                 response->reason.len + h1->config->server.len;
   bool whole = plan->has_body && !response->streams &&
                plan->mode != CRO_H1_SEND_CHUNKED &&
@@ -401,7 +319,7 @@ static int send_answer(cro_h1 *h1, cro_response *response, const answer_plan *pl
     return CRO_E_NOMEM;
   to = put_head(at, h1, response, plan);
   if (whole && response->body.len > 0)
-    to = put(to, response->body);
+    to = cro_put(to, response->body);
   h1->head_sent = true;
   rc = cro_h1_send(h1, (cro_bytes){ at, (size_t)(to - at) });
   if (rc < 0 || whole || response->streams)

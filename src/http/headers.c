@@ -62,6 +62,22 @@ uint32_t cro_headers_remove(cro_headers *headers, cro_bytes name)
   return before - kept;
 }
 
+void cro_bytes_move(cro_bytes *slice, cro_bytes from, const char *to)
+{
+  size_t at = (size_t)((uintptr_t)slice->at - (uintptr_t)from.at);
+
+  if (slice->at != NULL && at <= from.len && slice->len <= from.len - at)
+    slice->at = to + at;
+}
+
+void cro_headers_move(cro_headers *headers, cro_bytes from, const char *to)
+{
+  for (uint32_t i = 0; i < headers->count; i++) {
+    cro_bytes_move(&headers->at[i].name, from, to);
+    cro_bytes_move(&headers->at[i].value, from, to);
+  }
+}
+
 bool cro_header_name_ok(cro_bytes name)
 {
   return cro_text_is_token(name);

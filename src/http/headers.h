@@ -32,6 +32,10 @@ const cro_header *cro_headers_find(const cro_headers *headers, cro_bytes name);
 /* Removes all fields of that name; how many went. */
 uint32_t cro_headers_remove(cro_headers *headers, cro_bytes name);
 
+/* Every slice that points into `from` points to the same place of its copy at `to`. */
+void cro_headers_move(cro_headers *headers, cro_bytes from, const char *to);
+void cro_bytes_move(cro_bytes *slice, cro_bytes from, const char *to);
+
 /* RFC 9110 5.6.2 and 5.5: a non-empty token; no control bytes but HTAB, no
  * surrounding blanks. */
 bool cro_header_name_ok(cro_bytes name);

@@ -83,15 +83,6 @@ cro_request *cro_request_create(cro_conn *conn)
   return &both->request;
 }
 
-/* A slice of the old head becomes the same slice of the new one. */
-static void move(cro_bytes *slice, cro_bytes from, const char *to)
-{
-  size_t at = (size_t)((uintptr_t)slice->at - (uintptr_t)from.at);
-
-  if (slice->at != NULL && at <= from.len && slice->len <= from.len - at)
-    slice->at = to + at;
-}
-
 /* Nothing may point into a head that is gone. */
 static void forget_head(cro_request *request)
 {
@@ -108,15 +99,20 @@ int cro_request_keep(cro_request *request, cro_bytes head)
     forget_head(request);
     return rc;
   }
-  move(&request->target, head, copy.at);
-  move(&request->path, head, copy.at);
-  move(&request->query, head, copy.at);
-  move(&request->authority, head, copy.at);
-  for (uint32_t i = 0; i < request->headers.count; i++) {
-    move(&request->headers.at[i].name, head, copy.at);
-    move(&request->headers.at[i].value, head, copy.at);
-  }
+  cro_bytes_move(&request->target, head, copy.at);
+  cro_bytes_move(&request->path, head, copy.at);
+  cro_bytes_move(&request->query, head, copy.at);
+  cro_bytes_move(&request->authority, head, copy.at);
+  cro_headers_move(&request->headers, head, copy.at);
   return 0;
+}
+
+/* The protocol is out of it: an unfinished body has failed. */
+static void leave_body(cro_body *body, int err)
+{
+  body->more = NULL;
+  body->source = NULL;
+  cro_body_fail(body, err != 0 ? err : CRO_E_GONE);
 }
 
 static void abandon(cro_response *response, int err)
@@ -133,9 +129,9 @@ void cro_request_release(cro_request *request, int err)
   cro_arena *arena = request->arena;
 
   request->gone = true;
-  request->body.more = NULL;
-  request->body.source = NULL;
-  cro_body_fail(&request->body, err != 0 ? err : CRO_E_GONE);
+  leave_body(&request->body, err);
+  if (request->response->incoming != NULL)
+    leave_body(request->response->incoming, err);
   abandon(request->response, err);
   if (request->on_release != NULL)
     request->on_release(request, err);
