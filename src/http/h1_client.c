@@ -142,11 +142,13 @@ static int read_body(cro_h1 *h1, cro_bytes *in)
   return 0;
 }
 
+/* The response is handed on even when its body breaks in the same piece: whoever reads
+ * it learns the same, however the bytes were cut. */
 static int open_response(cro_h1 *h1, cro_bytes head, cro_bytes *in)
 {
   cro_response *response = h1->request->response;
   cro_bytes copy;
-  int rc = cro_h1_settle_response(&h1->parser);
+  int emitted, rc = cro_h1_settle_response(&h1->parser);
 
   if (rc < 0)
     return error_of(rc);
@@ -164,9 +166,8 @@ static int open_response(cro_h1 *h1, cro_bytes head, cro_bytes *in)
   settle_continue(h1, h1->parser.status);
   h1->emitted = true;
   rc = h1->state == CRO_H1_OPEN ? read_body(h1, in) : CRO_E_CLOSED;
-  if (rc == 0)
-    rc = cro_emit(&h1->reader, response);
-  return rc < 0 ? rc : 0;
+  emitted = h1->request != NULL ? cro_emit(&h1->reader, response) : 0;
+  return rc < 0 || emitted >= 0 ? rc : emitted;
 }
 
 static int read_head(cro_h1 *h1, cro_bytes *in)

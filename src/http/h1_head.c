@@ -87,13 +87,15 @@ static int account_field(cro_bytes view, cro_h1_slot *slot, uint32_t *at)
 
 int cro_h1_account_fields(cro_h1_parser *parser, cro_bytes view, uint32_t at)
 {
-  cro_headers *fields = parser->fields;
+  const cro_headers *fields = &parser->section;
   int rc = parser->folded ? -400 : 0;
 
   for (uint32_t i = 0; rc == 0 && i < fields->count; i++)
     rc = account_field(view, (cro_h1_slot *)(void *)&fields->at[i], &at);
   if (rc == 0 && (!is_at(view, at, CRO_B("\r\n")) || at + 2 != view.len))
     rc = -400; /* a CRLF LF, or a line without a name */
+  if (rc == 0)
+    *parser->fields = *fields;
   return rc;
 }
 

@@ -50,7 +50,7 @@ static int on_url(llhttp_t *engine, const char *at, size_t len)
 
 static int more_slots(cro_h1_parser *parser)
 {
-  cro_headers *fields = parser->fields;
+  cro_headers *fields = &parser->section;
   uint32_t cap = fields->cap > 0 ? fields->cap * 2 : first_slots;
   cro_header *at = cro_arena_alloc(parser->arena, cap * sizeof *at);
 
@@ -67,12 +67,12 @@ static int more_slots(cro_h1_parser *parser)
 
 static cro_h1_slot *last_slot(const cro_h1_parser *parser)
 {
-  return (cro_h1_slot *)(void *)&parser->fields->at[parser->fields->count - 1];
+  return (cro_h1_slot *)(void *)&parser->section.at[parser->section.count - 1];
 }
 
 static int open_slot(cro_h1_parser *parser, uint32_t at)
 {
-  cro_headers *fields = parser->fields;
+  cro_headers *fields = &parser->section;
 
   parser->in_value = false;
   if (parser->fields_at == 0)
@@ -351,6 +351,7 @@ static void chunk_begins(cro_h1_parser *parser)
   if (parser->left > 0)
     return;
   parser->in_trailers = true;
+  parser->section = (cro_headers){ 0 };
   parser->fed = 0;
   parser->fields_at = 0;
   parser->in_value = true;

@@ -44,7 +44,8 @@ typedef struct cro_h1_parser {
   alignas(8) unsigned char engine[CRO_H1_ENGINE_BYTES]; /* llhttp's, first member */
   const cro_http_limits *limits;
   cro_arena *arena;    /* of the message being read */
-  cro_headers *fields; /* where the section being read goes */
+  cro_headers *fields; /* where the section goes once it is complete */
+  cro_headers section; /* being read: its slots are spans until then */
   const char *view;    /* of the call that runs */
   uint32_t fed;        /* bytes of the view llhttp has seen */
   uint32_t method_len;
@@ -116,8 +117,8 @@ typedef union cro_h1_slot {
   } span;
 } cro_h1_slot;
 
-/* Accounts for every byte from the section's start `at` to its end, and turns spans
- * into slices of `view`. 0 or -400. */
+/* Accounts for every byte from the section's start `at` to its end, turns spans into
+ * slices of `view` and hands the section over to `fields`. 0 or -400. */
 int cro_h1_account_fields(cro_h1_parser *parser, cro_bytes view, uint32_t at);
 
 /* The same for the line before the fields; sets minor and fields_at. 0, -400, -505. */

@@ -659,6 +659,20 @@ static void a_body_that_breaks_under_a_stream_fails_for_its_reader_only(void)
   close_rig();
 }
 
+static void trailers_are_not_there_before_they_are_complete(void)
+{
+  open_rig();
+  rig.handler = later;
+  feed("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\nX-T: v\r\n");
+  CHECK_INT(0, kept->trailers.count);
+  feed("\r\n");
+  CHECK_INT(1, kept->trailers.count);
+  CHECK_TEXT("v", kept->trailers.at[0].value);
+  answer_kept("x");
+  check_end("200 open");
+  close_rig();
+}
+
 /* --- the peer's end
  * ------------------------------------------------------------------- */
 
@@ -897,6 +911,7 @@ static void after_101_the_connection_carries_bytes(void)
 }
 
 TEST_MAIN(
+    CASE(trailers_are_not_there_before_they_are_complete),
     CASE(a_later_answer_finds_the_head_kept),
     CASE(a_head_is_kept_for_whoever_holds_it_after_the_answer),
     CASE(a_pipelined_request_waits_for_the_answer_before_it),
