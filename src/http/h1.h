@@ -1,21 +1,40 @@
 /* http/h1.h - HTTP/1.1 on one connection, both directions, without a socket.
  *
- * A session owns a reader and a writer stage that know each other: the reader
- * emits the next request head only after the writer has finished the answer
- * before it, so pipelined requests are answered in order. Without a writer in the
- * pipeline (nobody took cro_h1_writer) the reader does not wait.
+ * A session owns a reader and a writer stage that know each other: the reader emits
+ * the next request head only after the writer has finished the answer before it, so
+ * pipelined requests are answered in order. Without a writer in the pipeline (nobody
+ * took cro_h1_writer) the reader does not wait.
  *
- * reader (server): cro_type_bytes -> cro_type_request. The head is emitted once it
- *   is complete and the bytes at hand have been parsed, so a body that came with it
- *   is already in request->body. Push answers CRO_FULL when the body's window and
- *   the pipeline buffer are both full.
- * writer (server): cro_type_response -> cro_type_bytes. One push per request.
+ * reader (server): cro_type_bytes -> cro_type_request. The head is emitted once it is
+ *   complete and the bytes at hand have been parsed, so a body that came with it is
+ *   already in request->body. Push answers CRO_FULL when the body's window is full, or
+ *   limits.pipeline_bytes wait behind a request that is being answered.
+ * writer (server): cro_type_response -> cro_type_bytes. One push per request. A
+ *   response whose request is gone is dropped; a second one is CRO_E_STATE and does no
+ *   harm. With `streams` the push sends the head and installs response->ops.
+ *
+ * Lifetimes. The session holds the request's arena from the head's first byte until the
+ * answer has ended and the body is read, or either never will; then it releases it
+ * (cro_request_release: gone, on_drain in error, on_release). Names, values and targets
+ * are in the read buffer while the push that emitted the request runs, afterwards in
+ * the arena. Whoever keeps a request beyond that push holds the arena; then the slices
+ * stay good even when the answer was complete at once. An answer that is complete
+ * inside the push is released after the push has returned from the application, a later
+ * one inside the writer's push or ops->end: that call may be the last to see the
+ * request.
+ *
+ * on_drain(response, 0) comes from the loop once a write that answered CRO_FULL may go
+ * on; on_drain(response, err) when it never will.
  *
  * Every defect of a request is answered with a real response, then the connection
- * lingers (half-close, drain, close). After that nothing is parsed.
+ * lingers (our FIN, input thrown away, close) and nothing more is parsed; a neighbour
+ * downstream of the reader is failed. A defect found after an answer has begun fails
+ * the request's body only, and the connection ends with that answer.
  *
- * The connection's deadline is kept by the session: header, body, request,
- * keepalive, linger.
+ * The connection's deadline is kept by the session: header, body, request, keepalive,
+ * linger. Time during which we do not read is not the peer's.
+ *
+ * A session needs a cro_conn (unlike most stages).
  */
 #ifndef CRO_HTTP_H1_H
 #define CRO_HTTP_H1_H
@@ -36,9 +55,8 @@ typedef struct cro_h1_config {
   void *arg;
 } cro_h1_config;
 
-/* The config struct lives as long as the session. Both stages belong to the
- * session; it is freed when both are destroyed (or, if the writer was never taken,
- * when the reader is). 0 or CRO_E_NOMEM. */
+/* The config struct lives as long as the session. Both stages belong to the session;
+ * it is freed when every stage that was taken is destroyed. 0 or CRO_E_NOMEM. */
 int cro_h1_server_create(cro_h1 **out, const cro_h1_config *config);
 
 cro_stage *cro_h1_reader(cro_h1 *h1);
@@ -49,7 +67,7 @@ cro_stage *cro_h1_writer(cro_h1 *h1);
 void cro_h1_start(cro_h1 *h1);
 
 /* For pipelines composed by hand: the session under the connection's slot, made when
- * missing. 0 or CRO_E_NOMEM, CRO_E_LIMIT. */
+ * missing; it then also lives until cro_conn_clear. 0 or CRO_E_NOMEM, CRO_E_LIMIT. */
 int cro_h1_server_of(cro_h1 **out, cro_conn *conn, const cro_h1_config *config);
 
 /* Drain: the current answer says Connection: close; an idle connection is closed now.

@@ -8,24 +8,44 @@ typedef struct exchange {
   cro_response response;
 } exchange;
 
+/* Traces show the head as it would stand on a line each; what does not fit into memory
+ * is left out. */
+static void add_line(cro_buf *out, cro_bytes a, const char *between, cro_bytes b)
+{
+  if (cro_buf_add(out, CRO_B("\n  ")) == 0 && cro_buf_add(out, a) == 0 &&
+      cro_buf_add(out, cro_bytes_of(between)) == 0)
+    (void)cro_buf_add(out, b);
+}
+
+static void add_fields(cro_buf *out, const cro_headers *fields)
+{
+  for (uint32_t i = 0; i < fields->count; i++)
+    add_line(out, fields->at[i].name, ": ", fields->at[i].value);
+}
+
 static void trace_request(const void *message, cro_buf *out)
 {
   const cro_request *request = message;
 
-  if (cro_buf_add(out, cro_method_name(request->method)) == 0 &&
-      cro_buf_add_byte(out, ' ') == 0)
-    (void)cro_buf_add(out, request->target);
+  (void)cro_buf_add(out, CRO_B("HTTP Request"));
+  add_line(out, cro_method_name(request->method), " ", request->target);
+  add_fields(out, &request->headers);
 }
 
 static void trace_response(const void *message, cro_buf *out)
 {
   const cro_response *response = message;
+  cro_buf status = { 0 };
 
-  if (cro_buf_add_u64(out, (uint64_t)response->status) == 0 &&
-      cro_buf_add_byte(out, ' ') == 0)
-    (void)cro_buf_add(out, response->reason.len > 0
-                               ? response->reason
-                               : cro_status_phrase(response->status));
+  (void)cro_buf_add(out, CRO_B("HTTP Response"));
+  if (cro_buf_add_u64(&status, (uint64_t)response->status) == 0)
+    add_line(out, cro_buf_bytes(&status), " ",
+             response->reason.len > 0 ? response->reason
+                                      : cro_status_phrase(response->status));
+  cro_buf_free(&status);
+  if (response->type.len > 0)
+    add_line(out, CRO_B("Content-Type"), ": ", response->type);
+  add_fields(out, &response->headers);
 }
 
 const cro_type cro_type_request = { "HTTP Request", trace_request };

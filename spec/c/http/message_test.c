@@ -198,6 +198,30 @@ static void headers_are_ordered_and_removed_together(void)
   cro_request_release(request, 0);
 }
 
+static void a_trace_shows_the_head(void)
+{
+  cro_request *request = cro_request_create(NULL);
+  cro_response *response = request->response;
+  cro_buf text = { 0 };
+
+  request->method = CRO_PUT;
+  request->target = CRO_B("/a?b");
+  CHECK_INT(
+      0, cro_headers_add(&request->headers, request->arena, CRO_B("Host"), CRO_B("h")));
+  cro_type_request.trace(request, &text);
+  CHECK_TEXT("HTTP Request\n  PUT /a?b\n  Host: h", cro_buf_bytes(&text));
+  cro_buf_free(&text);
+  response->status = 404;
+  response->type = CRO_B("text/plain");
+  CHECK_INT(0, cro_response_body_ref(response, CRO_B("static")));
+  cro_type_response.trace(response, &text);
+  CHECK_TEXT("HTTP Response\n  404 Not Found\n  Content-Type: text/plain",
+             cro_buf_bytes(&text));
+  CHECK_TEXT("static", response->body);
+  cro_buf_free(&text);
+  cro_request_release(request, 0);
+}
+
 static void a_request_without_memory_is_none(void)
 {
   for (uint64_t n = 1; n < 3; n++) {
@@ -220,5 +244,5 @@ TEST_MAIN(CASE(methods_have_names_both_ways), CASE(statuses_have_phrases_and_lin
           CASE(release_in_full_breaks_nothing_but_an_unread_body),
           CASE(what_the_protocol_says_itself_cannot_be_set),
           CASE(values_and_names_are_checked),
-          CASE(headers_are_ordered_and_removed_together),
+          CASE(headers_are_ordered_and_removed_together), CASE(a_trace_shows_the_head),
           CASE(a_request_without_memory_is_none))
