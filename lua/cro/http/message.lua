@@ -1,0 +1,106 @@
+--- The types of HTTP messages, and the parts that read and write them.
+---
+--- Requests and responses are the core's; a script makes its own of them by calling
+--- the type: `http.Response { request = request, status = 200 }`.
+local component = require "cro.pipeline.component"
+local core = require "cro.core"
+local opts = require "cro.options"
+local settings = require "cro.http.settings"
+local types = require "cro.pipeline.types"
+
+local message = {}
+
+local function describe_headers(lines, headers)
+  for name, value in headers do
+    lines[#lines + 1] = ("  %s: %s"):format(name, value)
+  end
+  return table.concat(lines, "\n")
+end
+
+local function describe_request(request)
+  return describe_headers({
+    "HTTP Request",
+    ("  %s %s HTTP/%s"):format(request.method, request.target, request.version),
+  }, request:headers())
+end
+
+local function describe_response(response)
+  local lines = { "HTTP Response", ("  HTTP/1.1 %d"):format(response.status or 0) }
+  if response.content_type then lines[3] = "  Content-Type: " .. response.content_type end
+  return describe_headers(lines, response:headers())
+end
+
+local REQUEST = {
+  method = { "string", default = "GET" },
+  target = { "string", default = "/" },
+  headers = "table",
+  body = "string",
+}
+
+--- Adds headers given by name; a list of values appends one after the other.
+local function append_all(box, headers)
+  for name, value in pairs(headers or {}) do
+    for _, each in ipairs(type(value) == "table" and value or { value }) do
+      box:append_header(name, tostring(each))
+    end
+  end
+end
+
+local function new_request(given)
+  local options = opts.check("http.Request", given, REQUEST)
+  local request = core.request()
+  request.method, request.target = options.method, options.target
+  append_all(request, options.headers)
+  if options.body then request:set_body(options.body) end
+  return request
+end
+
+local RESPONSE = {
+  request = "any",
+  status = { "integer", check = function(n) return n >= 100 and n <= 599, "100 to 599" end },
+  content_type = "string",
+  headers = "table",
+  body = "string",
+}
+
+local function new_response(given)
+  local options = opts.check("http.Response", given, RESPONSE)
+  local response = core.response(options.request)
+  if options.status then response.status = options.status end
+  if options.content_type then response.content_type = options.content_type end
+  append_all(response, options.headers)
+  if options.body then response:set_body(options.body) end
+  return response
+end
+
+--- A request that came in, or one that a script makes:
+--- `http.Request { method = "GET", target = "/", headers = {}, body = "" }`.
+message.Request = types.message { name = "http.Request", trace = describe_request, new = new_request }
+
+--- An answer: `http.Response { request =, status =, content_type =, headers =, body = }`.
+message.Response = types.message { name = "http.Response", trace = describe_response, new = new_response }
+
+local tcp = types.tcp_message
+
+--- Reads requests from the bytes of a connection. `limits` and `timeouts` as for
+--- `http.server`.
+message.request_parser = component.transform {
+  name = "http.request_parser",
+  consumes = tcp,
+  produces = message.Request,
+  options = settings.KEYS,
+  configure = function(self, options) self.settings = settings.check("http.request_parser", options) end,
+  native = function(self) return { kind = "h1_request_parser", options = self.settings } end,
+}
+
+--- Writes responses as bytes, in the order of their requests.
+message.response_serializer = component.transform {
+  name = "http.response_serializer",
+  consumes = message.Response,
+  produces = tcp,
+  options = {},
+  configure = function() end,
+  native = function() return { kind = "h1_response_serializer", options = {} } end,
+}
+
+return message

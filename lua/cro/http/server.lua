@@ -1,0 +1,301 @@
+--- `http.server`: an application, a port, and what is common to all requests.
+---
+--- Routes are served by the core directly. An application that is a transform, or
+--- middleware that works on bytes, makes a pipeline composed of listener, parser,
+--- application and serializer; what the service can do is the same.
+local body = require "cro.http.body"
+local bracket = require "cro.http.bracket"
+local component = require "cro.pipeline.component"
+local core = require "cro.core"
+local errors = require "cro.errors"
+local message = require "cro.http.message"
+local methods = require "cro.http.methods"
+local opts = require "cro.options"
+local Promise = require "cro.promise"
+local router = require "cro.http.router"
+local settings = require "cro.http.settings"
+local stage = require "cro.http.router.stage"
+local status = require "cro.http.status"
+local transforms = require "cro.http.transforms"
+local types = require "cro.pipeline.types"
+require "cro.http.context"
+require "cro.promises" -- Promise.after
+
+local server = {}
+
+local PORT = { "integer", check = function(n) return n >= 0 and n <= 65535, "a port from 0 to 65535" end }
+
+local KEYS = {
+  host = { "string", default = "localhost" },
+  port = PORT,
+  fd = "integer",
+  application = { "table", required = true },
+  before = "callable|table",
+  after = "callable|table",
+  before_parse = "table",
+  after_serialize = "table",
+  body_parsers = "table",
+  add_body_parsers = "table",
+  body_serializers = "table",
+  add_body_serializers = "table",
+  allowed_methods = "table",
+  limits = "table",
+  timeouts = "table",
+  label = "string",
+  server_header = "string",
+}
+
+---@class cro.http.Server: cro.Service
+---@field kind "service"
+---@field package box any the core's server while it is started
+---@field package options table
+local Server = {}
+Server.__index = Server
+Server.__name = "cro.http.Server"
+
+local CURES = {
+  address_in_use = "choose another port or stop the process that holds it",
+  access = "choose a port above 1023 or run with the right to use this one",
+  address_not_available = "choose an address of this machine, or 0.0.0.0 for all of them",
+  dns = "check the host name",
+}
+
+local function raise_cannot_start(self, err)
+  local where = err.address or ("%s:%d"):format(self.options.host, self.options.port or 0)
+  local what = err.message:match "^.*: (.-)$" or err.message
+  local cure = CURES[err.kind]
+  local place = errors.place()
+  local text = ("%s%s: %s%s"):format(place == "?" and "" or place .. ": ", what, where, cure and "; " .. cure or "")
+  local fields = { code = err.code, op = "listen", address = where, phase = "start", cause = err }
+  error(errors.new(err.kind, text, fields), 0)
+end
+
+--- Starts to serve. Returns when the port is bound; raises at the caller's line when it
+--- cannot be.
+---@async
+---@return cro.http.Server itself
+function Server:start()
+  if self.box then errors.misuse "http.server: this service is already started" end
+  local bound, box = Promise.made(), core.server(self.native)
+  self.box, self.job, self.stopping = box, Promise.made(), false
+  box:start(function(err) Promise.settle_kept(bound, err or false) end)
+  local err = bound:await()
+  if not err then return self end
+  self.box, self.job = false, false
+  return raise_cannot_start(self, err)
+end
+
+--- Where it listens: the port is the real one when 0 was asked for.
+---@return string|nil host nil when it is not started
+---@return integer|nil port
+function Server:address()
+  if not self.box then return nil end
+  return self.box:address()
+end
+
+--- What is open now.
+---@return { connections: integer }
+function Server:stats()
+  if not self.box then return { connections = 0 } end
+  return self.box:stats()
+end
+
+--- Settled when the service has ended.
+---@return cro.Promise|nil nil when it was not started
+function Server:ended() return self.job or nil end
+
+local STOP = {
+  now = { "boolean", default = false },
+  timeout = { "number", check = function(n) return n >= 0, "seconds, 0 or more" end },
+}
+
+local function cut_after(self, seconds)
+  local limit = Promise.after(seconds)
+  limit:and_then(function()
+    if not self.box then return end
+    self.clean = false
+    self.box:stop(true)
+  end)
+  return limit
+end
+
+local function finish(self, limit)
+  limit:cancel()
+  self.box = false
+  Promise.settle_kept(self.stopping, self.clean)
+  Promise.settle_kept(self.job, true)
+end
+
+--- Stops listening and lets what runs come to its end, at most `timeout` seconds, by
+--- default `timeouts.drain` (30). `now` ends everything at once. A second call may cut
+--- the first short.
+---@param given { now: boolean|nil, timeout: number|nil }|nil
+---@return cro.Promise of true, or false when something was cut off
+function Server:stop(given)
+  local options = opts.check("service:stop", given, STOP)
+  if not self.job then
+    errors.misuse "The service was not started and the stop method is called on it, a missing :start()?"
+  end
+  if self.stopping then
+    if options.now and self.box then
+      self.clean = false
+      self.box:stop(true)
+    end
+    return self.stopping
+  end
+  self.stopping = Promise.made()
+  self.clean = not options.now
+  local limit = cut_after(self, options.timeout or self.native.timeouts.drain or 30)
+  self.box:stop(options.now, function() finish(self, limit) end)
+  return self.stopping
+end
+
+function Server:__tostring() return "http.server " .. self.name end
+
+local function join(first, second)
+  local list = {}
+  for _, value in ipairs(first or {}) do
+    list[#list + 1] = value
+  end
+  for _, value in ipairs(second) do
+    list[#list + 1] = value
+  end
+  return list
+end
+
+local function list_or_default(added, replaced, default)
+  if not added and not replaced then return nil end
+  return join(added, replaced or default)
+end
+
+--- A stage that refuses methods outside of the list: 501.
+local function method_stage(allowed)
+  local set = {}
+  for _, name in ipairs(allowed) do
+    methods.check("http.server: allowed_methods", name)
+    set[name] = true
+  end
+  return {
+    phase = "before",
+    run = function(c)
+      if not set[c.method] then status.refuse(c, 501) end
+    end,
+  }
+end
+
+local function stages_of(options)
+  local stages = stage.list("http.server: before", "before", options.before)
+  if options.allowed_methods then table.insert(stages, 1, method_stage(options.allowed_methods)) end
+  return join(stages, stage.list("http.server: after", "after", options.after))
+end
+
+local function byte_parts(key, given)
+  if given == nil then return {} end
+  local values = transforms.instance(given) and { given } or given
+  local parts = {}
+  for i, value in ipairs(values) do
+    parts[i] = transforms.instance(value)
+    if not parts[i] then
+      errors.misuse(("http.server: option %q: expected transforms of bytes, got %s"):format(key, opts.show(value)))
+    end
+    transforms.check_types("http.server: " .. key, parts[i], types.tcp_message, types.tcp_message)
+  end
+  return parts
+end
+
+local function application_part(application, stages, build_options)
+  if router.is_routes(application) then
+    local app = application:application(build_options)
+    return component.transform {
+      name = application.name,
+      consumes = message.Request,
+      produces = message.Response,
+      native = { kind = "router", options = { application = app } },
+    }
+  end
+  if #stages == 0 then return application end
+  return bracket.around(application, stages)
+end
+
+local function pipeline(options, limits, application, stages, build_options)
+  local parts = { require("cro.tcp").listener { host = options.host, port = options.port or 0 } }
+  parts = join(parts, byte_parts("before_parse", options.before_parse))
+  parts[#parts + 1] = message.request_parser(limits)
+  parts[#parts + 1] = application_part(application, stages, build_options)
+  parts[#parts + 1] = message.response_serializer()
+  parts = join(parts, byte_parts("after_serialize", options.after_serialize))
+  parts.label = options.label or ("HTTP(%d)"):format(options.port or 0)
+  return require("cro.pipeline").compose(parts)
+end
+
+local function application_of(value)
+  if router.is_routes(value) then return value end
+  local part = transforms.instance(value)
+  if not part then
+    errors.misuse(('http.server: option "application": expected routes or a transform, got %s'):format(
+      opts.show(value)))
+  end
+  transforms.check_types("http.server: application", part, message.Request, message.Response)
+  return part
+end
+
+local function native_options(options, limits, app)
+  return {
+    host = options.host,
+    port = options.port,
+    fd = options.fd,
+    label = options.label,
+    server_header = options.server_header,
+    limits = limits.limits,
+    timeouts = limits.timeouts,
+    application = app,
+  }
+end
+
+local function build_options_of(options, limits, stages)
+  return {
+    stages = stages,
+    body_parsers = list_or_default(options.add_body_parsers, options.body_parsers, body.parsers),
+    body_serializers = list_or_default(options.add_body_serializers, options.body_serializers, body.serializers),
+    json_depth = limits.limits.json_depth,
+  }
+end
+
+--- Makes a service that serves an application. It does not listen before `start`.
+---
+--- - `application`: routes, or a transform of requests to responses; required
+--- - `host`: default "localhost"; `port`: 0 takes a free one; or `fd`, a listening socket
+--- - `before`, `after`: middleware for every request, one or a list
+--- - `before_parse`, `after_serialize`: transforms of bytes, one or a list
+--- - `body_parsers`, `body_serializers` replace what `c:body()` and bodies that are no
+---   strings use; `add_body_parsers`, `add_body_serializers` come before it
+--- - `allowed_methods`: refuses all others with 501
+--- - `limits`, `timeouts`: see cro.http.settings
+--- - `label`: of traces, default "HTTP(port)"; `server_header`: default none
+---@param given table
+---@return cro.Service
+function server.new(given)
+  local options = opts.check("http.server", given, KEYS)
+  if not options.port and not options.fd then
+    errors.misuse 'http.server: option "port" is required (integer), or "fd"'
+  end
+  local limits = settings.check("http.server", options)
+  local application, stages = application_of(options.application), stages_of(options)
+  local build_options = build_options_of(options, limits, stages)
+  if not router.is_routes(application) or options.before_parse or options.after_serialize then
+    return pipeline(options, limits, application, stages, build_options)
+  end
+  local app = application:application(build_options)
+  return setmetatable({
+    kind = "service",
+    name = application.name,
+    options = options,
+    native = native_options(options, limits, app),
+    box = false, -- the core's, while it runs
+    job = false, -- the promise of its end
+    stopping = false, -- what `stop` has returned
+    clean = true, -- nothing was cut off
+  }, Server)
+end
+
+return server
