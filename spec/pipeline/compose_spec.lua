@@ -217,7 +217,8 @@ describe("cro.compose: repliers", function()
   it("refuses a sink beside the replier's", function()
     local err = raised(compose, { replyable_source(Sum), ToBytes, Length, Sum })
     assert.equal("TooManySinks", err.code)
-    assert.truthy(err.message:find("Cannot apply sink Sum from Asker because this pipeline already has a sink", 1, true))
+    local text = "Cannot apply sink Sum from Asker because this pipeline already has a sink"
+    assert.truthy(err.message:find(text, 1, true))
   end)
 
   it("refuses two repliers that are sinks", function()

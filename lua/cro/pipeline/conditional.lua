@@ -61,10 +61,12 @@ local function check_pair(pair, index)
   end
 end
 
+local function is_part(value) return component.is_class(value) or component.instance(value) ~= nil end
+
 local function gather(given)
   local alternatives = {}
   for i, pair in ipairs(given) do
-    if component.is_class(pair) or component.instance(pair) or is_list(pair) and type(pair[1]) ~= "function" then
+    if is_part(pair) or is_list(pair) and is_part(pair[1]) then
       raise("MultipleDefaults", ("Alternative %d of a conditional has no condition; there is one default"):format(i),
         "write { predicate, transform } for alternatives and default = transform for the rest")
     end
