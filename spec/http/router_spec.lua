@@ -305,7 +305,8 @@ describe("cro.http.router", function()
 
   it("keeps a plain handler as it is, with nothing round it", function()
     local function handler(c, id) c:text(tostring(id)) end
-    local app = r.route({ r.get("/a/{id:int}", handler), r.get("/q", { query = { x = "int" } }, say "q") }):application()
+    local routes = r.route { r.get("/a/{id:int}", handler), r.get("/q", { query = { x = "int" } }, say "q") }
+    local app = routes:application()
     assert.equal(handler, app.handlers[1])
     assert.is_nil(app.enter)
     assert.is_nil(app.miss)

@@ -81,7 +81,8 @@ describe("cro.http.router.template", function()
     for i = 1, 17 do
       parts[i] = "{p" .. i .. "}"
     end
-    assert.error_matches(function() template.parse("/" .. table.concat(parts, "/")) end, "it has 17 parameters; at most 16")
+    local source = "/" .. table.concat(parts, "/")
+    assert.error_matches(function() template.parse(source) end, "it has 17 parameters; at most 16")
   end)
 
   it("puts a prefix before a template", function()

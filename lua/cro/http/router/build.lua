@@ -3,6 +3,7 @@
 --- Whatever can be done once is done here. A route that asks for nothing keeps the
 --- script's own function as its handler, so that the core calls it directly.
 local arity = require "cro.http.router.arity"
+local body = require "cro.http.body"
 local delegate = require "cro.http.router.delegate"
 local dispatch = require "cro.http.router.dispatch"
 local errors = require "cro.errors"
@@ -11,24 +12,28 @@ local middleware = require "cro.http.router.middleware"
 
 local build = {}
 
---- Joins the lists of a route's blocks, innermost first, then the server's.
-local function collect(blocks, key, last)
-  local list = {}
-  for i = #blocks, 1, -1 do
-    for _, value in ipairs(blocks[i][key]) do
-      list[#list + 1] = value
-    end
-  end
-  for _, value in ipairs(last or {}) do
+local function append(list, values)
+  for _, value in ipairs(values) do
     list[#list + 1] = value
   end
-  return #list > 0 and list or nil
+end
+
+--- What the route's blocks add, innermost first, then what the server says, or the
+--- defaults. Nil when nobody says anything.
+local function collect(blocks, key, of_server, defaults)
+  local list = {}
+  for i = #blocks, 1, -1 do
+    append(list, blocks[i][key])
+  end
+  if #list == 0 and not of_server then return nil end
+  append(list, of_server or defaults)
+  return list
 end
 
 --- What the context has to know before the handler runs.
 local function with_settings(route, server, handler)
-  local parsers = collect(route.blocks, "parsers", server.body_parsers)
-  local serializers = collect(route.blocks, "serializers", server.body_serializers)
+  local parsers = collect(route.blocks, "parsers", server.body_parsers, body.parsers)
+  local serializers = collect(route.blocks, "serializers", server.body_serializers, body.serializers)
   local max_body, timeout = route.spec.max_body, route.spec.timeout
   if not (parsers or serializers or max_body or timeout) then return handler end
   return function(c, ...)
