@@ -84,7 +84,7 @@ local FORMATS = {
 local function open(key, given, default)
   if given == nil then return default end
   if type(given) ~= "string" then
-    if type(given) == "userdata" or given.write then return given end
+    if type(given) == "userdata" or type(given) == "table" and given.write then return given end
     errors.misuse(("http.log.file: option %q: expected a path or an open file, got %s"):format(key, opts.show(given)))
   end
   local file, why = io.open(given, "a")

@@ -48,8 +48,7 @@ end
 
 local function new_request(given)
   local options = opts.check("http.Request", given, REQUEST)
-  local request = core.request()
-  request.method, request.target = options.method, options.target
+  local request = core.request { method = options.method, target = options.target }
   append_all(request, options.headers)
   if options.body then request:set_body(options.body) end
   return request

@@ -218,12 +218,13 @@ local function application_part(application, stages, build_options)
 end
 
 local function pipeline(options, limits, application, stages, build_options)
-  local parts = { require("cro.tcp").listener { host = options.host, port = options.port or 0 } }
-  parts = join(parts, byte_parts("before_parse", options.before_parse))
+  local first = byte_parts("before_parse", options.before_parse)
+  local last = byte_parts("after_serialize", options.after_serialize)
+  local parts = join({ require("cro.tcp").listener { host = options.host, port = options.port or 0 } }, first)
   parts[#parts + 1] = message.request_parser(limits)
   parts[#parts + 1] = application_part(application, stages, build_options)
   parts[#parts + 1] = message.response_serializer()
-  parts = join(parts, byte_parts("after_serialize", options.after_serialize))
+  parts = join(parts, last)
   parts.label = options.label or ("HTTP(%d)"):format(options.port or 0)
   return require("cro.pipeline").compose(parts)
 end

@@ -101,24 +101,17 @@ function stream.event(event)
 end
 
 local function feed_events(response, supply, heartbeat)
-  local idle = true
   react(function()
-    whenever(supply, function(event)
-      idle = false
-      write(response, stream.event(event))
-    end):last(done)
-    whenever(Supply.interval(heartbeat, heartbeat), function()
-      if idle then write(response, ":\n\n") end
-      idle = true
-    end)
+    whenever(supply, function(event) write(response, stream.event(event)) end):last(done)
+    whenever(Supply.interval(heartbeat, heartbeat), function() write(response, ":\n\n") end)
   end)
 end
 
 local SSE = { heartbeat = { "number", default = 15, check = function(n) return n > 0, "seconds above 0" end } }
 
---- The answer to this request is a stream of events. After `heartbeat` seconds without
---- one (15) a comment is sent, so that proxies keep the connection and a peer that has
---- gone is noticed.
+--- The answer to this request is a stream of events. Every `heartbeat` seconds (15) a
+--- comment is sent, so that proxies keep the connection and a peer that has gone is
+--- noticed.
 ---@param c cro.http.Context
 ---@param source any a supply of strings or event tables, or anything with one
 ---@param given { heartbeat: number|nil }|nil

@@ -22,7 +22,8 @@ describe("building routes", function()
     complains(function() r.route {
       r.get("/a/{x}", one),
       r.get("/a/{y}", one),
-    } end, "GET /a/{x} at", ("build_spec.lua:%d"):format(first), "GET /a/{y} at", ("build_spec.lua:%d"):format(first + 1))
+    } end, "GET /a/{x} at", ("build_spec.lua:%d"):format(first), "GET /a/{y} at",
+      ("build_spec.lua:%d"):format(first + 1))
   end)
 
   it("refuses a duplicate that an include brings", function()
@@ -72,7 +73,7 @@ describe("building routes", function()
     complains(function() r.route { handlers = {} } end, 'unknown key the string "handlers"')
     complains(function() r.around(5) end, "r.around: argument 1: expected function")
     complains(function() r.before(5) end, "r.before: expected a function of the context or a transform")
-    complains(function() r.body_parser {} end, 'r.body_parser: option "is_applicable" is required')
+    complains(function() r.body_parser { parse = print } end, 'r.body_parser: option "is_applicable" is required')
     complains(function() r.type("x", 5) end, "r.type: argument 2: expected callable")
   end)
 
@@ -139,7 +140,8 @@ describe("building routes", function()
   end)
 
   it("refuses a link name that stands twice", function()
-    complains(function() r.route { r.get("/a", { name = "home" }, handler), r.get("/b", { name = "home" }, handler) } end,
+    local home = { name = "home" }
+    complains(function() r.route { r.get("/a", home, handler), r.get("/b", home, handler) } end,
       'the link name "home" stands at')
     local foo = r.route { r.get("/a", { name = "home" }, handler) }
     complains(function() r.route { r.include("/1", foo, { name = "foo" }), r.include("/2", foo, { name = "foo" }) } end,

@@ -35,7 +35,10 @@ describe("composing routes", function()
     end)
 
     it("lets included routes compete with local ones by how specific they are", function()
-      local routes = r.route { r.get("/admin/{any}/{id}", function(c, a, b) c:text("local" .. a .. b) end), r.include("/admin", inner) }
+      local routes = r.route {
+        r.get("/admin/{any}/{id}", function(c, a, b) c:text("local" .. a .. b) end),
+        r.include("/admin", inner),
+      }
       assert.equal("x7", send(routes, "GET", "/admin/x/7").body)
       assert.equal("localxy", send(routes, "GET", "/admin/x/y").body)
     end)

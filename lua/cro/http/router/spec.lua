@@ -178,11 +178,17 @@ local function convert(parameter, given)
   return value, value ~= nil
 end
 
-local function convert_all(parameters, given)
+--- What the request has under the name; of a header that may repeat, its lines.
+local function given_for(c, field, parameter)
+  if field == "headers" and parameter.list then return c.request:header_list(parameter.key) end
+  return c[field][parameter.key]
+end
+
+local function convert_all(parameters, c, field)
   local values = {}
   for i = 1, #parameters do
     local parameter = parameters[i]
-    local value, fits = convert(parameter, given[parameter.key])
+    local value, fits = convert(parameter, given_for(c, field, parameter))
     if not fits then return nil end
     values[i] = value
   end
@@ -210,7 +216,7 @@ function spec.check(route_spec, c)
   if route_spec.auth and not is_allowed(route_spec.auth, c) then return 401 end
   local converted = {}
   for field, parameters in pairs(route_spec.parameters) do
-    converted[field] = convert_all(parameters, c[field])
+    converted[field] = convert_all(parameters, c, field)
     if not converted[field] then return 400 end
   end
   if route_spec.accepts and not media.is_accepted(c.request, route_spec.accepts) then return 415 end
