@@ -82,15 +82,34 @@ def verdict(name, target, values):
     }
 
 
+def at_the_limit(samples, *columns):
+    """Was wrk, and not the server, what bounded one of these columns?"""
+    return any(median(run.busy for run in samples[column]) > GENERATOR_BUSY for column in columns)
+
+
+def judged(name, samples, target):
+    """(what is compared, values) for one target; no values when a column is missing.
+
+    A rate that wrk bounded says nothing about the server: then it is the CPU per request
+    that is compared, the peer's over ours, so that more is better as for a rate."""
+    kind, peer = target.what
+    if peer not in samples or "crolua" not in samples:
+        return "", []
+    if kind == "cpu":
+        return f"{name}: CPU / {peer}", ratios(samples, "crolua", peer, "cpu_us")
+    if at_the_limit(samples, "crolua", peer):
+        values = ratios(samples, peer, "crolua", "cpu_us")
+        return f"{name}: CPU of {peer} / ours (wrk the limit)", values
+    return f"{name}: rate / {peer}", ratios(samples, "crolua", peer, "rate")
+
+
 def workload_verdicts(name, samples):
     """The targets of one workload that could be judged."""
     found = []
     for target in WORKLOAD.get(name, []):
-        kind, peer = target.what
-        values = ratios(samples, "crolua", peer, "rate" if kind == "rate" else "cpu_us")
+        what, values = judged(name, samples, target)
         if values:
-            what = "rate" if kind == "rate" else "CPU"
-            found.append(verdict(f"{name}: {what} / {peer}", target, values))
+            found.append(verdict(what, target, values))
     return found
 
 
