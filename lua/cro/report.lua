@@ -11,6 +11,7 @@ local options = require "cro.options"
 local report = {}
 
 --- For specs: where text goes.
+---@param text string
 function report.write(text)
   io.stderr:write(text, "\n")
   io.stderr:flush()
@@ -52,9 +53,12 @@ function report.unhandled(err, context)
   context = context or { what = "unhandled error" }
   err = errors.wrap(err)
   reported = reported + 1
-  if not hook then return write_default(err, context) end
   local fn = hook
-  fiber.run_now(function() call_hook(fn, err, context) end)
+  if fn then
+    fiber.run_now(function() call_hook(fn, err, context) end)
+  else
+    write_default(err, context)
+  end
 end
 
 --- Has unhandled errors given to `fn(err, traceback, context)` instead of stderr. Nil

@@ -18,6 +18,7 @@ local SIGNALS = { "SIGINT", "SIGTERM" }
 function run.on_signal(name, fn) return require("cro.core").signal(name, fn) end
 
 --- Is there a loop to take signals from?
+---@return boolean
 function run.has_signals()
   local ok, core = pcall(require, "cro.core")
   return ok and core.running == true

@@ -187,6 +187,7 @@ function component.map(consumes, produces, fn, name)
   }
 end
 
+--- Is it a class that `transform` or one of its siblings made?
 ---@param value any
 ---@return boolean
 function component.is_class(value) return getmetatable(value) == Class end
@@ -238,16 +239,22 @@ function component.transformed(part, messages, state, run)
   return check_supply(part, "transformer", part:transformer(messages, state, run))
 end
 
+--- The supply that tells of a sink's end, for one that goes in.
+---@param part cro.Component
+---@param messages cro.Supply
+---@param state any
+---@param run table|nil
 ---@return cro.Supply
 function component.sunk(part, messages, state, run)
   return check_supply(part, "sinker", part:sinker(messages, state, run))
 end
 
+--- What a source brings.
+---@param part cro.Component
+---@param bound fun(host: string|nil, port: integer|nil) to be called once it listens
 ---@return cro.Supply
 function component.opened(part, bound)
   return check_supply(part, "incoming", part:incoming(bound))
 end
-
-function component.is_supply(value) return is_supply(value) end
 
 return component

@@ -150,6 +150,10 @@ function Source:_open(bound, run)
   return composite.flow(parts, 2, #parts, composite.traced(run, parts[1], messages), run)
 end
 
+--- A source followed by transforms.
+---@param parts table[] checked
+---@param settings table label and tracing
+---@return cro.Component
 function composite.source(parts, settings)
   local self = new(Source, "source", parts, settings)
   self.binds = self.parts[1].binds
@@ -167,18 +171,27 @@ function Transform:transformer(messages)
   return composite.flow(self.parts, 1, #self.parts, messages, composite.new_run(self.settings))
 end
 
+--- Transforms.
+---@param parts table[] checked
+---@param settings table label and tracing
+---@return cro.Component
 function composite.transform(parts, settings) return new(Transform, "transform", parts, settings) end
 
 ---@class cro.CompositeSink: cro.Component
 local Sink = {}
 Sink.meta = component.metatable(Sink)
 
+--- Takes all of `messages`.
 ---@param messages cro.Supply
 ---@return cro.Supply
 function Sink:sinker(messages)
   return composite.flow(self.parts, 1, #self.parts, messages, composite.new_run(self.settings))
 end
 
+--- Transforms followed by a sink.
+---@param parts table[] checked
+---@param settings table label and tracing
+---@return cro.Component
 function composite.sink(parts, settings) return new(Sink, "sink", parts, settings) end
 
 ---@class cro.CompositeConnector: cro.Component
@@ -246,6 +259,9 @@ function Connector:establish(incoming, options)
 end
 
 --- The same for any connector.
+---@param connector cro.Component
+---@param incoming cro.Supply
+---@param options table|nil for the connector
 ---@return cro.Supply
 function composite.establish(connector, incoming, options)
   local reactive = require "cro.reactive"
@@ -255,6 +271,10 @@ function composite.establish(connector, incoming, options)
   end)
 end
 
+--- A connector with transforms on either side.
+---@param parts table[] checked
+---@param settings table label and tracing
+---@return cro.Component
 function composite.connector(parts, settings) return new(Connector, "connector", parts, settings) end
 
 return composite

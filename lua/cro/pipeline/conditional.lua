@@ -49,9 +49,9 @@ local function check_compatible(first, other)
   local function shape(part)
     return types.name_of(part.consumes) .. " to " .. types.name_of(part.produces)
   end
-  raise("Incompatible", ("Alternatives of a conditional must consume and produce the same types, but saw %s and %s"):format(
-    shape(first), shape(other)), ("change %s or %s"):format(first.name, other.name),
-    { first = first, other = other })
+  local text = ("Alternatives of a conditional must consume and produce the same types, but saw %s and %s"):format(
+    shape(first), shape(other))
+  raise("Incompatible", text, ("change %s or %s"):format(first.name, other.name), { first = first, other = other })
 end
 
 local function check_pair(pair, index)

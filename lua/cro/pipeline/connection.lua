@@ -9,7 +9,6 @@ local composite = require "cro.pipeline.composite"
 local errors = require "cro.errors"
 local faults = require "cro.pipeline.faults"
 local trace = require "cro.pipeline.trace"
-local types = require "cro.pipeline.types"
 
 ---@class cro.ConnectionManager: cro.Component
 ---@field connection_type cro.ConnectionType
@@ -209,8 +208,5 @@ function Manager:sinker(connections, _, run)
     block.closing(function() end_all(self, jobs) end)
   end)
 end
-
---- For messages: does this type bring connections that can be answered?
-connection.is_replyable = function(type_) return types.is_connection_type(type_) and type_.replier ~= nil end
 
 return connection

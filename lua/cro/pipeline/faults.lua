@@ -61,12 +61,16 @@ end
 
 local function the(chain, index) return describe_part(chain[index]) end
 
+--- No parts at all.
+---@package
 function faults.empty()
   faults.raise("Empty", "Cannot compose an empty list of components", {
     cure = "give at least one part, as in cro.compose { listener, MyTransform }",
   })
 end
 
+--- Something that is no part.
+---@package
 function faults.invalid_type(chain, index)
   local given = chain[index]
   local text = ("Cannot compose %s into a pipeline; it is not a source, transform, sink or connector"):format(
@@ -82,6 +86,8 @@ function faults.invalid_type(chain, index)
   faults.raise("InvalidType", text, { chain = chain, bad = index, cure = cure, fields = { invalid = given } })
 end
 
+--- A source further on.
+---@package
 function faults.source_must_be_first(chain, index)
   faults.raise("SourceMustBeFirst",
     ("A source must be at the start of a pipeline, but %s is placed later"):format(the(chain, index)),
@@ -89,6 +95,8 @@ function faults.source_must_be_first(chain, index)
       fields = { source = chain[index] } })
 end
 
+--- A sink further ahead.
+---@package
 function faults.sink_must_be_last(chain, index)
   faults.raise("SinkMustBeLast",
     ("A sink must be at the end of a pipeline, but %s is placed earlier"):format(the(chain, index)),
@@ -112,6 +120,8 @@ local function mismatch_cure(producer, consumer)
   return ("put a transform from %s to %s between them"):format(types.name_of(produced), types.name_of(consumed))
 end
 
+--- Two neighbours whose types differ.
+---@package
 function faults.mismatch(chain, index, producer)
   local consumer = chain[index]
   producer = producer or chain[index - 1]
@@ -138,6 +148,8 @@ end
 faults.bad_producer = bad_end("BadProducer", "produces", "producer")
 faults.bad_consumer = bad_end("BadConsumer", "consumes", "consumer")
 
+--- A replier that is no transform or sink.
+---@package
 function faults.bad_replier(chain, index, replier)
   faults.raise("BadReplier", ("The replier of %s is %s, which is neither a transform nor a sink"):format(
     the(chain, index), describe_part(replier)), {
@@ -146,6 +158,8 @@ function faults.bad_replier(chain, index, replier)
   })
 end
 
+--- A second sink.
+---@package
 function faults.too_many_sinks(chain, replyable, replier)
   faults.raise("TooManySinks", ("Cannot apply sink %s from %s because this pipeline already has a sink"):format(
     replier.name, replyable.name), {
@@ -154,27 +168,37 @@ function faults.too_many_sinks(chain, replyable, replier)
   })
 end
 
+--- A second connector.
+---@package
 function faults.only_one_connector(chain, index)
   faults.raise("OnlyOneConnector", "Cannot compose a pipeline with more than one connector",
     { chain = chain, bad = index, cure = "compose each connector on its own and pass messages between them" })
 end
 
+--- A source beside a connector.
+---@package
 function faults.source_and_connector(chain, index)
   faults.raise("SourceAndConnector", "A pipeline with a connector may not also have a source",
     { chain = chain, bad = index, cure = "give the connector its input with establish(supply)" })
 end
 
+--- A sink beside a connector.
+---@package
 function faults.sink_and_connector(chain, index)
   faults.raise("SinkAndConnector", "A pipeline with a connector may not also have a sink",
     { chain = chain, bad = index, cure = "tap what establish(supply) returns" })
 end
 
+--- A conditional part without a connector.
+---@package
 function faults.conditional_without_connector(chain, index)
   faults.raise("ConnectionConditionalWithoutConnector",
     "A conditional part can only be used in a pipeline with a connector",
     { chain = chain, bad = index, cure = "choose the part yourself, or compose it around a connector" })
 end
 
+--- Connection state where there is no connection.
+---@package
 function faults.state_without_connection(chain, index)
   faults.raise("ConnectionStateWithoutConnection",
     ("Can only compose a component with connection state in the scope of a connection, but %s has none here"):format(
@@ -183,7 +207,8 @@ function faults.state_without_connection(chain, index)
       cure = "put it after a source of connections or beside a connector, or compose with for_connection = true" })
 end
 
---- The rules of connection managers.
+--- A broken rule of connection managers.
+---@package
 function faults.misuse(text, chain, index, cure)
   faults.raise("Misuse", text, { chain = chain, bad = index, cure = cure })
 end

@@ -149,6 +149,9 @@ function native.transform(parts, first, last, messages, run)
 end
 
 --- What comes out of parts[1..last] when the connection's bytes go in, without a detour.
+---@param parts table[]
+---@param last integer
+---@param run cro.PipelineRun
 ---@return cro.Supply
 function native.from_socket(parts, last, run)
   local given = settings(parts, 1, last, run)
@@ -158,6 +161,10 @@ end
 
 --- A supply into parts[first..] and on to the connection. It brings nothing and ends
 --- when all is written.
+---@param parts table[]
+---@param first integer
+---@param messages cro.Supply
+---@param run cro.PipelineRun
 ---@return cro.Supply
 function native.to_socket(parts, first, messages, run)
   local given = settings(parts, first, #parts, run)
@@ -166,6 +173,8 @@ function native.to_socket(parts, first, messages, run)
 end
 
 --- The whole pipeline of a connection, when all of its parts are native.
+---@param parts table[]
+---@param run cro.PipelineRun
 ---@return cro.Supply
 function native.between_socket(parts, run)
   local given = settings(parts, 1, #parts, run)

@@ -8,9 +8,11 @@ local types = require "cro.pipeline.types"
 
 local trace = {}
 
---- For specs: where settings come from and lines go to.
+--- For specs: where settings come from.
 trace.getenv = os.getenv
 
+--- For specs: where lines go to.
+---@param line string
 function trace.write(line)
   io.stderr:write(line)
   io.stderr:flush()

@@ -128,10 +128,12 @@ function types.connection(spec)
   return setmetatable(given, ConnectionType)
 end
 
+--- Did `types.message` make it?
 ---@param value any
 ---@return boolean
 function types.is_message_type(value) return getmetatable(value) == MessageType end
 
+--- Did `types.connection` make it?
 ---@param value any
 ---@return boolean
 function types.is_connection_type(value) return getmetatable(value) == ConnectionType end
