@@ -148,6 +148,8 @@ log.file = component.transform {
 }
 
 --- The log as middleware: what `after` runs.
+---@param part cro.Component the log
+---@return fun(c: cro.http.Context)
 function log.file.after(part)
   return function(c) return note(part, c.response) end
 end

@@ -19,6 +19,7 @@ function media.of(message)
   return core.media_parse(text)
 end
 
+--- True for application/json and whatever ends in +json.
 ---@param parsed cro.http.MediaType|nil
 ---@return boolean
 function media.is_json(parsed)

@@ -6,8 +6,11 @@ local responders = {}
 
 --- Sets a status, with a body when a type and a body are given.
 local function answer(c, code, media_type, body)
-  if body == nil and media_type == nil then return c:status(code) end
-  return c:status(code, media_type, body)
+  if body == nil and media_type == nil then
+    c:status(code)
+  else
+    c:status(code, media_type, body)
+  end
 end
 
 --- The named statuses. Each is `c:not_found()` or `c:not_found(type, body)`.
@@ -24,12 +27,12 @@ local NAMED = {
 }
 
 for name, code in pairs(NAMED) do
-  responders[name] = function(c, media_type, body) return answer(c, code, media_type, body) end
+  responders[name] = function(c, media_type, body) answer(c, code, media_type, body) end
 end
 
 --- 204: done, and there is nothing to say.
 ---@param c cro.http.Context
-function responders.no_content(c) return c:status(204) end
+function responders.no_content(c) c:status(204) end
 
 --- 201 with the place of what was made.
 ---@param c cro.http.Context
@@ -39,7 +42,7 @@ function responders.no_content(c) return c:status(204) end
 function responders.created(c, location, media_type, body)
   opts.argument("c:created", 1, location, "string")
   c:set_header("Location", location)
-  return answer(c, 201, media_type, body)
+  answer(c, 201, media_type, body)
 end
 
 local REDIRECTS = { temporary = 307, permanent = 308, see_other = 303, found = 302, moved = 301 }
@@ -66,7 +69,7 @@ function responders.redirect(c, location, kind, media_type, body)
   opts.argument("c:redirect", 1, location, "string")
   local code = redirect_status(kind)
   c:set_header("Location", location)
-  return answer(c, code, media_type, body)
+  answer(c, code, media_type, body)
 end
 
 local SECONDS = { "integer", check = function(n) return n >= 0, "seconds, 0 or more" end }

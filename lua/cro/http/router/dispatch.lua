@@ -46,9 +46,10 @@ local function call(app, c, row)
   return app.handlers[row[1]](c, unpack(row, FIRST, FIRST - 1 + row.n))
 end
 
---- Answers what the path has when no route of the method fits.
-local function miss(c, allowed)
-  if not allowed or allowed == "" then return status.refuse(c, 404) end
+--- Answers what the path has when no route of the method fits; or a refusal.
+local function miss(c, allowed, refused)
+  if refused then return status.refuse(c, refused) end
+  if not allowed then return status.refuse(c, 404) end
   if c.method == "OPTIONS" then
     c:status(204)
   else
@@ -66,7 +67,7 @@ local function allowed_by_types(app, c)
     local route = app.routes[row[1]]
     if convert(route, row) then set[route.method or c.method] = true end
   end
-  return next(set) and methods.allow(set) or nil
+  return next(set) and methods.allow(set) or nil, nil
 end
 
 local function choose(app, c, list)
@@ -94,21 +95,22 @@ end
 ---@param app cro.http.Application
 ---@param c cro.http.Context
 function dispatch.run(app, c)
-  if c.path == "*" then return miss(c, c.method == "OPTIONS" and app.everywhere or nil) end
-  local list, allowed, refused = app.router:candidates(c)
-  if refused then return status.refuse(c, refused) end
-  if list and #list > 0 and choose(app, c, list) then return end
-  if app.has_custom then allowed = allowed_by_types(app, c) end
-  return miss(c, allowed)
+  local list, allowed, refused
+  if c.path == "*" then
+    allowed = c.method == "OPTIONS" and app.everywhere or nil
+  else
+    list, allowed, refused = app.router:candidates(c)
+  end
+  if list and choose(app, c, list) then return end
+  if list and app.has_custom then allowed = allowed_by_types(app, c) end
+  miss(c, allowed, refused)
 end
 
 --- What the core calls when it found no route of an application with custom types.
 ---@param app cro.http.Application
 ---@param c cro.http.Context
 function dispatch.miss(app, c)
-  local allowed, refused = allowed_by_types(app, c)
-  if refused then return status.refuse(c, refused) end
-  return miss(c, allowed)
+  miss(c, allowed_by_types(app, c))
 end
 
 return dispatch
