@@ -35,7 +35,6 @@ local FIELDS = {
   conditional = "cro.pipeline",
   run = "cro.run",
   stats = "cro.stats",
-  limits = "cro.stats",
 }
 
 --- Names that are modules.
