@@ -139,7 +139,11 @@ local function new_run(self, value, service_run)
   local run = composite.new_run(service_run)
   run.connection, run.connection_type = value, type_
   run.box = type_.box and type_.box(value) or nil
-  run.draining = service_run.draining
+  local draining = service_run.draining
+  if draining then
+    run.draining = require("cro.reactive").Promise.new()
+    if draining:status() ~= "planned" then run.draining:keep(true) end
+  end
   return run
 end
 
@@ -189,6 +193,17 @@ local function end_all(self, jobs)
   end
 end
 
+--- Has every open connection end its input once the service drains. One promise per
+--- connection, so that closing one does not search through all of them. Returns the
+--- handle, which keeps the block open until it is closed.
+local function drain_all(block, jobs, run)
+  return block.whenever(run.draining, function()
+    for _, own in pairs(jobs) do
+      if own.draining:status() == "planned" then own.draining:keep(true) end
+    end
+  end)
+end
+
 --- Serves what `connections` brings, until it is done and the last connection has ended.
 ---@param connections cro.Supply
 ---@param _ any
@@ -198,12 +213,23 @@ function Manager:sinker(connections, _, run)
   local reactive = require "cro.reactive"
   run = run or composite.new_run {}
   return reactive.supply(function(block)
-    local jobs = {}
+    local jobs, exhausted = {}, false
+    local watch = run.draining and drain_all(block, jobs, run)
+    local function end_when_idle()
+      if watch and exhausted and next(jobs) == nil then watch:close() end
+    end
     block.whenever(connections, function(value)
       local own = new_run(self, value, run)
       local job = reactive.start(function() return serve(self, own) end)
       jobs[job] = own
-      block.whenever(job, function() jobs[job] = nil end):quit(function() jobs[job] = nil end)
+      local function forget()
+        jobs[job] = nil
+        end_when_idle()
+      end
+      block.whenever(job, forget):quit(forget)
+    end):last(function()
+      exhausted = true
+      end_when_idle()
     end)
     block.closing(function() end_all(self, jobs) end)
   end)
