@@ -339,6 +339,8 @@ static void close_world(program *self)
   signal(SIGPIPE, SIG_IGN);
   if (self->L != NULL)
     lcro_repl_end();
+  if (self->app != NULL)
+    lcro_app_close(self->app);
   if (self->L != NULL)
     lcro_memory_close(&self->memory, self->L);
   cro_loop_destroy(self->loop);

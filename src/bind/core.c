@@ -43,15 +43,22 @@ lcro_app *lcro_app_open(lua_State *L, cro_loop *loop)
 
   lua_pushlightuserdata(L, &app_key);
   app = lua_newuserdata(L, sizeof *app);
-  *app = (lcro_app){ .L = L,
+  *app = (lcro_app){ .main = L,
                      .loop = loop,
                      .turn = LUA_NOREF,
                      .entry = LUA_NOREF,
                      .dropped = LUA_NOREF,
                      .cancel = LUA_NOREF,
                      .report = LUA_NOREF };
+  cro_list_init(&app->busy);
+  cro_list_init(&app->servers);
+  cro_list_init(&app->tcps);
+  cro_list_init(&app->chains);
+  cro_list_init(&app->soon);
   cro_list_init(&app->cancels);
   lua_rawset(L, LUA_REGISTRYINDEX);
+  app->L = lua_newthread(L);
+  (void)luaL_ref(L, LUA_REGISTRYINDEX);
   if (loop != NULL)
     cro_loop_on_turn(loop, lcro_fiber_turn, app);
   return app;

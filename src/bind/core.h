@@ -17,18 +17,26 @@ typedef struct lcro_app lcro_app;
 typedef struct lcro_fiber lcro_fiber;
 
 struct lcro_app {
-  lua_State *L;     /* the main thread: scratch space for calls from the loop */
+  lua_State *main;  /* runs the turn */
+  lua_State *L;     /* a thread of its own: scratch space whenever C runs */
   cro_loop *loop;   /* NULL in plain luajit */
   lcro_fiber *idle; /* pooled fibers that wait for work */
   unsigned idle_count;
   unsigned fibers;   /* alive */
   unsigned depth;    /* resumes on the C stack: 0 when no Lua runs */
+  cro_list busy;     /* fibers that have an entry */
+  cro_list servers;  /* every server, for the end */
+  cro_list tcps;     /* every connection box with a socket */
+  cro_list chains;   /* every chain without a socket */
+  bool closing;      /* Lua is entered no more */
+  cro_list soon;     /* entries to enter at the next turn */
   cro_list cancels;  /* entries to cancel at the next turn */
   int turn;          /* registry ref: fiber.turn, or LUA_NOREF */
   int entry;         /* fiber.entry */
   int dropped;       /* fiber.dropped */
   int cancel;        /* fiber.cancel_thread */
   int report;        /* reporter(err, traceback) */
+  cro_buf scratch;   /* for a value being built inside one C function */
   uint64_t requests; /* counters for core.stats() */
   uint64_t handler_errors;
   uint64_t refused;
@@ -42,6 +50,11 @@ lcro_app *lcro_app_open(lua_State *L, cro_loop *loop);
 
 /* As lcro_app_of, and raises "needs the event loop" outside of crolua. */
 lcro_app *lcro_app_running(lua_State *L, const char *what);
+
+/* The end, before the state is closed: servers are aborted, the loop runs until their
+ * connections are gone, every entry still inside a fiber has left. Lua is not entered
+ * again. */
+void lcro_app_close(lcro_app *app);
 
 /* Reports an error value at the top of L's stack and pops it. Never raises. */
 void lcro_report(lcro_app *app, lua_State *L, const char *traceback);

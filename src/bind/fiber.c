@@ -9,6 +9,7 @@ struct lcro_fiber {
   lua_State *co;
   lcro_entry *entry; /* NULL while idle */
   lcro_fiber *next;  /* in the idle list */
+  cro_list busy;     /* in app->busy while it has an entry */
   int self_ref;
   int co_ref;
 };
@@ -19,6 +20,7 @@ void lcro_entry_init(lcro_entry *entry, const lcro_entry_ops *ops)
 {
   *entry = (lcro_entry){ .ops = ops };
   cro_list_init(&entry->cancel);
+  cro_list_init(&entry->soon);
 }
 
 static lcro_fiber *fiber_of_closure(lua_State *L)
@@ -43,18 +45,24 @@ static int l_fiber_begin(lua_State *L)
 
 static void leave(lua_State *L, lcro_entry *entry, bool failed)
 {
+  cro_list_remove(&entry->fiber->busy);
   entry->fiber = NULL;
   cro_list_remove(&entry->cancel);
   entry->ops->left(L, entry, failed);
 }
 
-/* finish(): the piece of work has returned. The fiber yields right after this, so
- * it may be listed as idle before it does: take_idle looks at its status. */
+/* finish(): the piece of work has returned; true asks the body for another round at
+ * once. Otherwise the fiber yields right after this, so that it may be listed as idle
+ * here: nothing is entered while Lua runs. */
 static int l_fiber_finish(lua_State *L)
 {
   lcro_fiber *fiber = fiber_of_closure(L);
   lcro_entry *entry = fiber->entry;
 
+  if (entry->ops->again != NULL && entry->ops->again(entry)) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
   fiber->entry = NULL;
   put_idle(fiber);
   leave(L, entry, false);
@@ -77,14 +85,45 @@ static void entry_failed(lua_State *L, lcro_fiber *fiber)
   leave(L, entry, true);
 }
 
+/* Stops and cancellations end fibers in an orderly way: nobody's fault. */
+static bool is_orderly(lua_State *L, int index)
+{
+  const char *kind;
+  bool orderly;
+
+  if (!lua_istable(L, index))
+    return false;
+  lua_pushliteral(L, "kind");
+  lua_rawget(L, index);
+  kind = lua_tostring(L, -1);
+  orderly =
+      kind != NULL && (strcmp(kind, "cancelled") == 0 || strcmp(kind, "stop") == 0);
+  lua_pop(L, 1);
+  return orderly;
+}
+
+/* Reports the error value at the top of the stack, unless it is none, and pops it. */
+static void report_failure(lua_State *L, lcro_fiber *fiber, const char *trace)
+{
+  lcro_entry *entry = fiber->entry;
+  int index = lua_gettop(L);
+  bool loud = !is_orderly(L, index);
+
+  if (entry->ops->failed != NULL && !entry->ops->failed(L, entry, index))
+    loud = false;
+  if (loud)
+    lcro_report(fiber->app, L, trace);
+  else
+    lua_settop(L, index - 1);
+}
+
 /* failed(co, err, traceback): the scheduler resumed the fiber and it died. */
 static int l_fiber_failed(lua_State *L)
 {
   lcro_fiber *fiber = fiber_of_closure(L);
-  lcro_app *app = fiber->app;
 
   lua_pushvalue(L, 2);
-  lcro_report(app, L, lua_tostring(L, 3));
+  report_failure(L, fiber, lua_tostring(L, 3));
   entry_failed(L, fiber);
   return 0;
 }
@@ -103,6 +142,7 @@ static int l_make(lua_State *L)
   int at = lua_gettop(L);
 
   *fiber = (lcro_fiber){ .app = app, .self_ref = LUA_NOREF, .co_ref = LUA_NOREF };
+  cro_list_init(&fiber->busy);
   fiber->co = lua_newthread(L);
   lua_rawgeti(L, LUA_REGISTRYINDEX, app->entry);
   push_closure(L, l_fiber_begin, at);
@@ -159,7 +199,7 @@ static void died(lcro_fiber *fiber)
   if (lua_isfunction(L, 2) && lua_pcall(L, 2, 0, 0) != 0)
     lcro_report(app, L, NULL);
   lua_xmove(fiber->co, L, 1);
-  lcro_report(app, L, trace);
+  report_failure(L, fiber, trace);
   lua_settop(L, 0);
   entry_failed(L, fiber);
 }
@@ -177,11 +217,14 @@ int lcro_fiber_enter(lcro_app *app, lcro_entry *entry)
   int rc;
 
   cro_check(app->depth == 0);
+  if (app->closing)
+    return CRO_E_CLOSED;
   fiber = take_idle(app);
   if (fiber == NULL)
     return CRO_E_NOMEM;
   fiber->entry = entry;
   entry->fiber = fiber;
+  cro_list_push(&app->busy, &fiber->busy);
   app->depth++;
   rc = lua_resume(fiber->co, 0);
   app->depth--;
@@ -194,6 +237,57 @@ int lcro_fiber_enter(lcro_app *app, lcro_entry *entry)
   cro_check(rc != 0); /* a body never returns */
   died(fiber);
   return 0;
+}
+
+int lcro_fiber_deliver(lcro_app *app, lcro_entry *entry)
+{
+  int rc = app->depth == 0 ? lcro_fiber_enter(app, entry) : CRO_E_AGAIN;
+
+  if (rc >= 0)
+    return rc;
+  if (app->closing) {
+    entry->ops->left(app->L, entry, true);
+    return 0;
+  }
+  if (cro_list_empty(&entry->soon))
+    cro_list_push(&app->soon, &entry->soon);
+  cro_loop_wake(app->loop);
+  return CRO_FULL;
+}
+
+/* Out of memory leaves the rest for the next turn. */
+static void enter_soon(lcro_app *app)
+{
+  cro_list now;
+  cro_list *node;
+
+  cro_list_init(&now);
+  cro_list_splice(&now, &app->soon);
+  while ((node = cro_list_shift(&now)) != NULL) {
+    if (lcro_fiber_enter(app, CRO_CONTAINER(node, lcro_entry, soon)) >= 0)
+      continue;
+    cro_list_push(&now, node);
+    cro_list_splice(&app->soon, &now);
+    return;
+  }
+}
+
+void lcro_fiber_leave_all(lcro_app *app)
+{
+  cro_list *node;
+
+  while ((node = cro_list_shift(&app->soon)) != NULL) {
+    lcro_entry *entry = CRO_CONTAINER(node, lcro_entry, soon);
+
+    entry->ops->left(app->L, entry, true);
+  }
+  while (!cro_list_empty(&app->busy)) {
+    lcro_fiber *fiber = CRO_CONTAINER(app->busy.next, lcro_fiber, busy);
+    lcro_entry *entry = fiber->entry;
+
+    fiber->entry = NULL;
+    leave(app->L, entry, true);
+  }
 }
 
 static void cancel_now(lcro_app *app, lcro_entry *entry)
@@ -210,7 +304,7 @@ static void cancel_now(lcro_app *app, lcro_entry *entry)
 
 void lcro_fiber_cancel(lcro_app *app, lcro_entry *entry)
 {
-  if (entry->fiber == NULL || app->cancel == LUA_NOREF)
+  if (entry->fiber == NULL || app->cancel == LUA_NOREF || app->closing)
     return;
   if (app->depth == 0) {
     app->depth++;
@@ -234,11 +328,12 @@ static void cancel_pending(lcro_app *app)
 bool lcro_fiber_turn(void *arg)
 {
   lcro_app *app = arg;
-  lua_State *L = app->L;
+  lua_State *L = app->main;
   bool more = false;
 
-  if (app->turn == LUA_NOREF)
+  if (app->turn == LUA_NOREF || app->closing)
     return false;
+  enter_soon(app);
   app->depth++;
   cancel_pending(app);
   lua_rawgeti(L, LUA_REGISTRYINDEX, app->turn);
@@ -249,5 +344,5 @@ bool lcro_fiber_turn(void *arg)
     lua_pop(L, 1);
   }
   app->depth--;
-  return more;
+  return more || !cro_list_empty(&app->soon);
 }

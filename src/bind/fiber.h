@@ -21,7 +21,13 @@ typedef struct lcro_entry_ops {
   /* Inside the fiber: pushes a function and its arguments, returns how many values.
    * May raise. */
   int (*open)(lua_State *L, lcro_entry *self);
-  /* Once, when the function has returned or (failed) raised or been cancelled. Must
+  /* The function has returned: true has `open` called again for one more on the same
+   * fiber. Must not raise. NULL: never. */
+  bool (*again)(lcro_entry *self);
+  /* The function raised the value at `index`; false keeps it from being reported.
+   * Must not raise. NULL: report (but for stops and cancellations, which never are). */
+  bool (*failed)(lua_State *L, lcro_entry *self, int index);
+  /* Once, last: the function has returned or (failed) raised or been cancelled. Must
    * not raise and not enter another fiber. L may be used to let references go; its
    * stack is left as found. */
   void (*left)(lua_State *L, lcro_entry *self, bool failed);
@@ -31,6 +37,7 @@ struct lcro_entry {
   const lcro_entry_ops *ops;
   lcro_fiber *fiber; /* while inside */
   cro_list cancel;   /* waits to be cancelled by the loop */
+  cro_list soon;     /* waits to be entered by the loop */
 };
 
 void lcro_entry_init(lcro_entry *entry, const lcro_entry_ops *ops);
@@ -40,9 +47,22 @@ void lcro_entry_init(lcro_entry *entry, const lcro_entry_ops *ops);
  * Only from the loop, never while Lua runs (app->depth == 0). */
 int lcro_fiber_enter(lcro_app *app, lcro_entry *entry);
 
+/* The same from anywhere: while Lua runs, or memory is out, the loop enters it at its
+ * next turn and the answer is CRO_FULL. */
+int lcro_fiber_deliver(lcro_app *app, lcro_entry *entry);
+
+/* Takes back a delivery the loop has not entered yet. */
+static inline void lcro_fiber_undeliver(lcro_entry *entry)
+{
+  cro_list_remove(&entry->soon);
+}
+
 /* Has the fiber's current and every later wait raise `cancelled`: at once when no Lua
  * runs, else when the loop next turns. Harmless for an entry that is not inside. */
 void lcro_fiber_cancel(lcro_app *app, lcro_entry *entry);
+
+/* At the end: every entry that is inside, or was to be, has left. */
+void lcro_fiber_leave_all(lcro_app *app);
 
 /* Runs one turn of Lua's ready queue; true when more is runnable. */
 bool lcro_fiber_turn(void *app);

@@ -47,36 +47,19 @@ void cro_response_fail(cro_response *response, int status)
   response->body = cro_status_phrase(status);
 }
 
-int cro_methods_list(uint64_t allowed, cro_buf *out)
-{
-  const char *comma = "";
-  int rc = 0;
-
-  for (int method = 0; rc == 0 && method < CRO_METHOD_COUNT; method++) {
-    if ((allowed & (UINT64_C(1) << method)) == 0)
-      continue;
-    rc = cro_buf_add(out, cro_bytes_of(comma));
-    if (rc == 0)
-      rc = cro_buf_add(out, cro_method_name((cro_method)method));
-    comma = ", ";
-  }
-  return rc;
-}
-
 static void set_allow(cro_response *response, uint64_t allowed)
 {
-  cro_buf list = { 0 };
+  char text[CRO_ALLOW_MAX];
 
-  if (cro_methods_list(allowed, &list) == 0)
-    (void)cro_response_set(response, CRO_B("Allow"), cro_buf_bytes(&list));
-  cro_buf_free(&list);
+  (void)cro_response_set(response, CRO_B("Allow"),
+                         cro_router_allow_text(allowed, text));
 }
 
 static void answer_miss(cro_request *request, int status, uint64_t allowed)
 {
   cro_response *response = request->response;
 
-  if (status == 405 && request->method == CRO_OPTIONS)
+  if (status == 204)
     response->status = 204;
   else
     cro_response_fail(response, status);
@@ -110,6 +93,23 @@ static bool is_server_options(const cro_request *request)
   return request->method == CRO_OPTIONS && cro_bytes_eq(request->path, CRO_B("*"));
 }
 
+static void miss(cro_server *server, cro_request *request, cro_server_call *call,
+                 int answer)
+{
+  bool options = answer == CRO_ROUTE_METHOD && request->method == CRO_OPTIONS;
+
+  call->hit = CRO_HIT_MISS;
+  call->status = answer == CRO_ROUTE_NONE     ? 404
+                 : answer == CRO_ROUTE_METHOD ? 405
+                                              : 400;
+  if (options)
+    call->status = 204;
+  if (options ? server->options.options : server->options.misses)
+    hand_up(server, request, call);
+  else
+    answer_miss(request, call->status, call->allowed);
+}
+
 static int route(cro_server *server, cro_request *request)
 {
   cro_server_call call;
@@ -118,17 +118,12 @@ static int route(cro_server *server, cro_request *request)
   call.allowed = 0;
   found = cro_router_find(server->options.router, request->method, request->path,
                           &call.match, &call.allowed);
-  if (found > 0) {
-    call.hit = found == 1 ? CRO_HIT_ROUTE : CRO_HIT_CONDITIONAL;
-    hand_up(server, request, &call);
+  if (found <= 0) {
+    miss(server, request, &call, found);
     return 0;
   }
-  call.status = found == 0 ? 404 : found == -1 ? 405 : 400;
-  call.hit = CRO_HIT_MISS;
-  if (server->options.misses && !(call.status == 405 && request->method == CRO_OPTIONS))
-    hand_up(server, request, &call);
-  else
-    answer_miss(request, call.status, call.allowed);
+  call.hit = found == CRO_ROUTE_FOUND ? CRO_HIT_ROUTE : CRO_HIT_CONDITIONAL;
+  hand_up(server, request, &call);
   return 0;
 }
 
@@ -139,7 +134,7 @@ static int app_push(cro_stage *stage, const void *message)
   cro_server_call call = { .hit = CRO_HIT_ALL };
 
   if (is_server_options(request)) {
-    answer_miss(request, 405,
+    answer_miss(request, 204,
                 UINT64_C(1) << CRO_GET | UINT64_C(1) << CRO_HEAD |
                     UINT64_C(1) << CRO_OPTIONS);
     return 0;
@@ -249,7 +244,29 @@ static int open_connection(cro_server *server, cro_tcp *tcp)
   cro_tcp_on_closed(tcp, conn_closed, self);
   cro_tcp_write_idle(tcp, server->options.timeouts.write_idle);
   rc = compose(self);
-  return rc != 0 ? rc : cro_tcp_start(tcp, true);
+  if (rc != 0)
+    return rc;
+  cro_h1_start(self->h1);
+  return cro_tcp_start(tcp, true);
+}
+
+int cro_server_stage(cro_server *server, cro_conn *conn, cro_stage **out)
+{
+  connection *self = cro_alloc_zero(sizeof *self);
+  int rc;
+
+  if (self == NULL)
+    return CRO_E_NOMEM;
+  cro_stage_init(&self->stage, &app_ops);
+  cro_list_init(&self->node);
+  self->server = server;
+  rc = cro_conn_set(conn, &cro_type_request, self, NULL);
+  if (rc != 0) {
+    cro_free(self);
+    return rc;
+  }
+  *out = &self->stage;
+  return 0;
 }
 
 static void accepted(void *arg, cro_tcp *tcp)
@@ -305,21 +322,31 @@ static void h1_refused(void *arg, cro_conn *conn, int status, const char *reason
     server->ops->refused(server->arg, conn, status, reason);
 }
 
+enum { label_room = 32 };
+
+static cro_bytes copy_text(char **at, cro_bytes text)
+{
+  cro_bytes copy = { *at, text.len };
+
+  if (text.len > 0)
+    memcpy(*at, text.at, text.len);
+  (*at)[text.len] = '\0';
+  *at += text.len + 1;
+  return copy;
+}
+
+/* The label comes last: "HTTP(port)" may take its place. */
 static int copy_texts(cro_server *server, const cro_server_options *options)
 {
-  size_t header = options->server_header.len, label = options->label.len;
-  char *at = cro_alloc(header + label + 32);
+  char *at = cro_alloc(options->server_header.len + options->listen.host.len +
+                       options->label.len + label_room + 3);
 
   if (at == NULL)
     return CRO_E_NOMEM;
-  if (header > 0)
-    memcpy(at, options->server_header.at, header);
-  if (label > 0)
-    memcpy(at + header, options->label.at, label);
-  at[header + label] = '\0';
   server->texts = at;
-  server->options.server_header = (cro_bytes){ at, header };
-  server->options.label = (cro_bytes){ at + header, label };
+  server->options.server_header = copy_text(&at, options->server_header);
+  server->options.listen.host = copy_text(&at, options->listen.host);
+  server->options.label = copy_text(&at, options->label);
   return 0;
 }
 
@@ -375,13 +402,12 @@ int cro_server_create(cro_server **out, cro_loop *loop,
 /* "HTTP(8080)" unless the options named one. */
 static void set_label(cro_server *server)
 {
+  char *at = (char *)(uintptr_t)server->options.label.at;
   int port = -1;
-  char *at = server->texts + server->options.server_header.len;
 
   (void)cro_listener_address(server->listener, &port);
   if (server->options.label.len == 0)
-    server->options.label =
-        (cro_bytes){ at, (size_t)snprintf(at, 32, "HTTP(%d)", port) };
+    (void)snprintf(at, label_room, "HTTP(%d)", port);
 }
 
 static void listening(void *arg, int err, cro_listener *listener)
@@ -444,9 +470,30 @@ cro_bytes cro_server_address(cro_server *server, int *port)
   return cro_listener_address(server->listener, port);
 }
 
+bool cro_server_listens(const cro_server *server)
+{
+  return server->listener != NULL;
+}
+
 size_t cro_server_connections(const cro_server *server)
 {
   return server->conn_count;
+}
+
+const cro_http_timeouts *cro_server_timeouts(const cro_server *server)
+{
+  return &server->options.timeouts;
+}
+
+void cro_server_describe(const cro_server *server, char *out, size_t room)
+{
+  const cro_listen_options *listen = &server->options.listen;
+
+  if (listen->fd >= 0)
+    (void)snprintf(out, room, "descriptor %d", listen->fd);
+  else
+    (void)snprintf(out, room, "%.*s:%d", (int)listen->host.len, listen->host.at,
+                   listen->port);
 }
 
 const cro_http_limits *cro_server_limits(const cro_server *server)

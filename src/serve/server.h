@@ -47,16 +47,22 @@ typedef struct cro_server_options {
   cro_bytes server_header; /* copied */
   cro_bytes label;         /* of traces, copied; empty: HTTP(port) */
   const cro_router
-      *router; /* NULL: every request is CRO_HIT_ALL; outlives the server */
-  bool all;    /* hand every request up unrouted */
-  bool misses; /* hand 404 and 405 up */
-  bool trace;  /* insert trace stages */
+      *router;  /* NULL: every request is CRO_HIT_ALL; outlives the server */
+  bool all;     /* hand every request up unrouted */
+  bool misses;  /* hand 404 and 405 up */
+  bool options; /* and automatic OPTIONS, as a miss with status 204 */
+  bool trace;   /* insert trace stages */
 } cro_server_options;
 
 /* 0 or CRO_E_NOMEM. Does not listen yet. */
 int cro_server_create(cro_server **out, cro_loop *loop,
                       const cro_server_options *options, const cro_server_ops *ops,
                       void *arg);
+
+/* The application as a stage of a pipeline composed by hand over `conn`, whose
+ * requests it answers as a listening server would. It is destroyed with its pipeline,
+ * before the server. 0 or CRO_E_NOMEM, CRO_E_LIMIT. */
+int cro_server_stage(cro_server *server, cro_conn *conn, cro_stage **out);
 
 /* Resolves, binds and listens; done(arg, err) once, possibly before this returns. */
 void cro_server_start(cro_server *server, void (*done)(void *arg, int err), void *arg);
@@ -70,8 +76,13 @@ void cro_server_stop(cro_server *server, bool now, void (*done)(void *arg), void
 /* After start. Text lives as long as the server listens. */
 cro_bytes cro_server_address(cro_server *server, int *port);
 
+bool cro_server_listens(const cro_server *server);
 size_t cro_server_connections(const cro_server *server);
 const cro_http_limits *cro_server_limits(const cro_server *server);
+const cro_http_timeouts *cro_server_timeouts(const cro_server *server);
+
+/* "localhost:8080": where it was told to listen, for messages. */
+void cro_server_describe(const cro_server *server, char *out, size_t room);
 
 /* Only when nothing listens and no connection is left, or it never started. */
 void cro_server_destroy(cro_server *server);
@@ -82,8 +93,5 @@ void cro_server_respond(cro_request *request);
 /* Makes the response an error answer: status, text/plain, the status text only. Keeps
  * nothing that was set before. */
 void cro_response_fail(cro_response *response, int status);
-
-/* Appends "GET, HEAD, OPTIONS" for the bits of `allowed`. 0 or CRO_E_NOMEM. */
-int cro_methods_list(uint64_t allowed, cro_buf *out);
 
 #endif

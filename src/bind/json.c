@@ -1,0 +1,304 @@
+#include "bind/json.h"
+
+#include "base/utf8.h"
+#include "bind/core.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { depth_max = 128 };
+
+typedef struct {
+  lua_State *L;
+  cro_buf *out;
+  const char *reason;
+  int depth;
+} writer;
+
+static char array_key; /* registry: the metatable of cro.json.array */
+
+static int refuse(writer *self, const char *reason)
+{
+  self->reason = reason;
+  return CRO_E_INVAL;
+}
+
+/* --- scalars
+ * ----------------------------------------------------------------------------- */
+
+/* What must be escaped: 0 as is, 'u' as \u00XX, else the letter after the backslash. */
+static char escape_of(unsigned char byte)
+{
+  switch (byte) {
+  case '"':
+  case '\\':
+    return (char)byte;
+  case '\b':
+    return 'b';
+  case '\f':
+    return 'f';
+  case '\n':
+    return 'n';
+  case '\r':
+    return 'r';
+  case '\t':
+    return 't';
+  default:
+    return byte < 0x20 || byte == 0x7f ? 'u' : 0;
+  }
+}
+
+static char *put_escape(char *at, unsigned char byte, char letter)
+{
+  static const char digits[] = "0123456789abcdef";
+
+  *at++ = '\\';
+  *at++ = letter;
+  if (letter != 'u')
+    return at;
+  *at++ = '0';
+  *at++ = '0';
+  *at++ = digits[byte >> 4];
+  *at++ = digits[byte & 15];
+  return at;
+}
+
+/* Room for the worst case is reserved once; then bytes are only stored. */
+static int put_string(writer *self, cro_bytes text)
+{
+  bool ascii = true;
+  char *at;
+
+  if (cro_buf_reserve(self->out, text.len * 6 + 2) != 0)
+    return CRO_E_NOMEM;
+  at = self->out->at + self->out->len;
+  *at++ = '"';
+  for (size_t i = 0; i < text.len; i++) {
+    unsigned char byte = (unsigned char)text.at[i];
+    char letter = escape_of(byte);
+
+    ascii = ascii && byte < 0x80;
+    if (letter == 0)
+      *at++ = (char)byte;
+    else
+      at = put_escape(at, byte, letter);
+  }
+  *at++ = '"';
+  if (!ascii && !cro_utf8_ok(text))
+    return refuse(self, "a string is not UTF-8");
+  self->out->len = (size_t)(at - self->out->at);
+  return 0;
+}
+
+static int put_integer(writer *self, double number)
+{
+  if (number < 0 && cro_buf_add_byte(self->out, '-') != 0)
+    return CRO_E_NOMEM;
+  return cro_buf_add_u64(self->out, (uint64_t)fabs(number));
+}
+
+static int put_number(writer *self, double number)
+{
+  char text[32];
+  int n = 0;
+
+  if (number == floor(number) && fabs(number) < 9007199254740992.0)
+    return put_integer(self, number);
+  if (!isfinite(number))
+    return refuse(self, "JSON has no NaN and no infinity");
+  for (int digits = 15; digits <= 17; digits++) {
+    n = snprintf(text, sizeof text, "%.*g", digits, number);
+    if (strtod(text, NULL) == number)
+      break;
+  }
+  return cro_buf_add(self->out, (cro_bytes){ text, (size_t)n });
+}
+
+/* --- tables
+ * -------------------------------------------------------------------------------- */
+
+static int put_value(writer *self, int index);
+
+static bool is_marked_array(lua_State *L, int table)
+{
+  bool same;
+
+  if (!lua_getmetatable(L, table))
+    return false;
+  lua_pushlightuserdata(L, &array_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  same = lua_rawequal(L, -1, -2) != 0;
+  lua_pop(L, 2);
+  return same;
+}
+
+static int put_array(writer *self, int table, int count)
+{
+  int rc = cro_buf_add_byte(self->out, '[');
+
+  for (int i = 1; rc == 0 && i <= count; i++) {
+    if (i > 1)
+      rc = cro_buf_add_byte(self->out, ',');
+    lua_rawgeti(self->L, table, i);
+    if (rc == 0)
+      rc = put_value(self, lua_gettop(self->L));
+    lua_pop(self->L, 1);
+  }
+  return rc != 0 ? rc : cro_buf_add_byte(self->out, ']');
+}
+
+/* A number as a key is written as its text; the key itself must not be converted, or
+ * lua_next loses its place. */
+static int put_key(writer *self, int key)
+{
+  lua_State *L = self->L;
+  cro_bytes text;
+  int rc;
+
+  if (lua_type(L, key) != LUA_TSTRING && lua_type(L, key) != LUA_TNUMBER)
+    return refuse(self, "an object's keys must be strings");
+  lua_pushvalue(L, key);
+  text.at = lua_tolstring(L, -1, &text.len);
+  rc = put_string(self, text);
+  lua_pop(L, 1);
+  return rc;
+}
+
+static int put_object(writer *self, int table)
+{
+  lua_State *L = self->L;
+  bool first = true;
+  int rc = cro_buf_add_byte(self->out, '{');
+
+  lua_pushnil(L);
+  while (rc == 0 && lua_next(L, table) != 0) {
+    int value = lua_gettop(L);
+
+    if (!first)
+      rc = cro_buf_add_byte(self->out, ',');
+    first = false;
+    if (rc == 0)
+      rc = put_key(self, value - 1);
+    if (rc == 0)
+      rc = cro_buf_add_byte(self->out, ':');
+    if (rc == 0)
+      rc = put_value(self, value);
+    lua_settop(L, value - 1);
+  }
+  return rc != 0 ? rc : cro_buf_add_byte(self->out, '}');
+}
+
+/* Keys 1..n and no other make an array: n of #, and as many keys as that. */
+static bool is_sequence(lua_State *L, int table, int count)
+{
+  int seen = 0;
+
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER || ++seen > count) {
+      lua_pop(L, 1);
+      return false;
+    }
+  }
+  return seen == count;
+}
+
+static int put_table(writer *self, int table)
+{
+  int count = (int)lua_objlen(self->L, table);
+  int rc;
+
+  if (++self->depth > depth_max)
+    return refuse(self, "nested too deep, or a table contains itself");
+  luaL_checkstack(self->L, 8, "JSON");
+  if (count > 0 ? is_sequence(self->L, table, count) : is_marked_array(self->L, table))
+    rc = put_array(self, table, count);
+  else
+    rc = put_object(self, table);
+  self->depth--;
+  return rc;
+}
+
+static int put_value(writer *self, int index)
+{
+  lua_State *L = self->L;
+  cro_bytes text;
+
+  switch (lua_type(L, index)) {
+  case LUA_TSTRING:
+    text.at = lua_tolstring(L, index, &text.len);
+    return put_string(self, text);
+  case LUA_TNUMBER:
+    return put_number(self, lua_tonumber(L, index));
+  case LUA_TBOOLEAN:
+    return cro_buf_add(self->out,
+                       lua_toboolean(L, index) ? CRO_B("true") : CRO_B("false"));
+  case LUA_TNIL:
+    return cro_buf_add(self->out, CRO_B("null"));
+  case LUA_TTABLE:
+    return put_table(self, index);
+  case LUA_TLIGHTUSERDATA:
+    if (lua_touserdata(L, index) == NULL)
+      return cro_buf_add(self->out, CRO_B("null"));
+    break;
+  default:
+    break;
+  }
+  return refuse(self, "JSON has no functions, threads and userdata");
+}
+
+int lcro_json_encode(lua_State *L, int index, cro_buf *out, const char **reason)
+{
+  writer self = { .L = L, .out = out };
+  int top = lua_gettop(L);
+  int rc;
+
+  if (index < 0)
+    index = top + 1 + index;
+  rc = put_value(&self, index);
+  lua_settop(L, top);
+  *reason = self.reason;
+  return rc;
+}
+
+/* core.json_encode(value) -> string; raises what can't be said in JSON */
+static int l_core_json_encode(lua_State *L)
+{
+  cro_buf *scratch = &lcro_app_of(L)->scratch;
+  const char *reason = NULL;
+  int rc;
+
+  luaL_checkany(L, 1);
+  scratch->len = 0;
+  rc = lcro_json_encode(L, 1, scratch, &reason);
+  if (rc != 0)
+    return luaL_error(L, "json: %s", reason != NULL ? reason : cro_err_text(rc));
+  lcro_pushbytes(L, cro_buf_bytes(scratch));
+  return 1;
+}
+
+/* core.json_array(table): marks it as an array even when it is empty. */
+static int l_core_json_array(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_pushlightuserdata(L, &array_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+void lcro_open_json(lua_State *L)
+{
+  lua_pushlightuserdata(L, &array_key);
+  lua_newtable(L);
+  lua_pushliteral(L, "cro.json.array");
+  lua_setfield(L, -2, "__name");
+  lua_rawset(L, LUA_REGISTRYINDEX);
+  lua_pushcfunction(L, l_core_json_encode);
+  lua_setfield(L, -2, "json_encode");
+  lua_pushcfunction(L, l_core_json_array);
+  lua_setfield(L, -2, "json_array");
+}

@@ -1,0 +1,19 @@
+/* bind/json.h - JSON text from a Lua value, straight into a buffer.
+ *
+ * Numbers are written exactly: integers below 2^53 without a fraction, others in the
+ * fewest digits that read back the same. Strings must be UTF-8. A table with
+ * consecutive keys from 1 is an array, any other an object with string keys; an empty
+ * table is {} unless it is marked by cro.json.array. The null sentinel is the light
+ * userdata NULL.
+ */
+#ifndef CRO_BIND_JSON_H
+#define CRO_BIND_JSON_H
+
+#include "bind/lua_api.h"
+
+/* Appends the value at `index`. 0, CRO_E_NOMEM, or CRO_E_INVAL with a static *reason
+ * (a type JSON has not, NaN or infinity, no UTF-8, nesting beyond 128, which a cycle
+ * is too). Raises nothing but what lua_next may. */
+int lcro_json_encode(lua_State *L, int index, cro_buf *out, const char **reason);
+
+#endif

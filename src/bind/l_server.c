@@ -1,0 +1,470 @@
+/* l_server.c - core.server(): options in, requests to handlers, stop and drain. */
+#include "base/alloc.h"
+#include "base/check.h"
+#include "bind/router.h"
+#include "bind/server.h"
+#include "pipe/trace.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+static const char class[] = "cro.server";
+
+lcro_server *lcro_check_server(lua_State *L, int index)
+{
+  return luaL_checkudata(L, index, class);
+}
+
+static lcro_server *self(lua_State *L)
+{
+  return lcro_check_server(L, 1);
+}
+
+/* --- requests
+ * ---------------------------------------------------------------------------- */
+
+/* One more Lua function of this request, after the handler: an answer's body. */
+static int open_after(lua_State *L, lcro_exchange *x)
+{
+  lua_rawgeti(L, LUA_REGISTRYINDEX, x->after);
+  lcro_release(L, &x->after);
+  lcro_push_box(L, x, LCRO_CONTEXT);
+  return 2;
+}
+
+static int open_route(lua_State *L, lcro_exchange *x)
+{
+  const cro_route_match *match = &x->call->match;
+
+  lua_rawgeti(L, LUA_REGISTRYINDEX, x->server->handlers);
+  lua_rawgeti(L, -1, (int)match->route);
+  lcro_push_box(L, x, LCRO_CONTEXT);
+  lua_remove(L, -3);
+  return 2 + lcro_push_captures(L, match);
+}
+
+static int open_miss(lua_State *L, lcro_exchange *x)
+{
+  char text[CRO_ALLOW_MAX];
+
+  lua_rawgeti(L, LUA_REGISTRYINDEX, x->server->miss);
+  lcro_push_box(L, x, LCRO_CONTEXT);
+  lua_pushinteger(L, x->call->status);
+  if (x->call->allowed == 0)
+    lua_pushnil(L);
+  else
+    lcro_pushbytes(L, cro_router_allow_text(x->call->allowed, text));
+  return 4;
+}
+
+static int handler_open(lua_State *L, lcro_entry *entry)
+{
+  lcro_exchange *x = (lcro_exchange *)entry;
+
+  if (x->after != LUA_NOREF)
+    return open_after(L, x);
+  switch (x->call->hit) {
+  case CRO_HIT_ROUTE:
+    return open_route(L, x);
+  case CRO_HIT_MISS:
+    return open_miss(L, x);
+  case CRO_HIT_CONDITIONAL:
+    lua_rawgeti(L, LUA_REGISTRYINDEX, x->server->conditional);
+    break;
+  case CRO_HIT_ALL:
+    lua_rawgeti(L, LUA_REGISTRYINDEX, x->server->enter);
+    break;
+  }
+  lcro_push_box(L, x, LCRO_CONTEXT);
+  return 2;
+}
+
+static bool handler_again(lcro_entry *entry)
+{
+  const lcro_exchange *x = (const lcro_exchange *)entry;
+
+  return x->after != LUA_NOREF && !x->released;
+}
+
+/* Errors that carry a status below 500 are the peer's fault and not reported. */
+static bool handler_failed(lua_State *L, lcro_entry *entry, int index)
+{
+  lcro_exchange *x = (lcro_exchange *)entry;
+
+  x->fail_status = lcro_error_status(L, index);
+  if (x->fail_status < 500)
+    return false;
+  x->app->handler_errors++;
+  return true;
+}
+
+static void handler_left(lua_State *L, lcro_entry *entry, bool failed)
+{
+  lcro_exchange *x = (lcro_exchange *)entry;
+
+  if (failed)
+    lcro_exchange_fail(x, x->fail_status);
+  else
+    lcro_exchange_conclude(x);
+  lcro_leave_context(x);
+  lcro_exchange_drop(L, x);
+}
+
+static const lcro_entry_ops handler_ops = {
+  .open = handler_open,
+  .again = handler_again,
+  .failed = handler_failed,
+  .left = handler_left,
+};
+
+static void arm_handler_deadline(lcro_exchange *x, uint64_t ms)
+{
+  cro_loop *loop = x->app->loop;
+
+  if (ms > 0 && !x->released)
+    cro_loop_arm(loop, &x->deadline, cro_loop_now(loop) + ms);
+}
+
+static void refuse(cro_request *request)
+{
+  cro_response_fail(request->response, 503);
+  cro_server_respond(request);
+}
+
+static void on_request(void *arg, cro_request *request, const cro_server_call *call)
+{
+  lcro_server *server = arg;
+  lcro_exchange *x = lcro_exchange_create(server->app, request);
+  int rc;
+
+  if (x == NULL) {
+    refuse(request);
+    return;
+  }
+  x->server = server;
+  x->call = call;
+  lcro_entry_init(&x->entry, &handler_ops);
+  lcro_exchange_hold(x); /* the fiber's */
+  rc = lcro_fiber_enter(server->app, &x->entry);
+  if (rc == 0)
+    return; /* x may be gone */
+  x->call = NULL;
+  if (rc == CRO_FULL) {
+    arm_handler_deadline(x, cro_server_timeouts(server->server)->handler);
+    return;
+  }
+  refuse(request);
+  lcro_exchange_drop(server->app->L, x);
+}
+
+static void on_refused(void *arg, cro_conn *conn, int status, const char *reason)
+{
+  lcro_server *server = arg;
+
+  (void)conn;
+  (void)status;
+  (void)reason;
+  server->app->refused++;
+}
+
+static void on_starved(void *arg, int err)
+{
+  (void)arg;
+  fprintf(stderr,
+          "crolua: accepting pauses: %s; raise the limit (ulimit -n) or lower "
+          "limits.connections\n",
+          cro_err_text(err));
+}
+
+static const cro_server_ops server_ops = {
+  .request = on_request,
+  .refused = on_refused,
+  .starved = on_starved,
+};
+
+/* --- options
+ * ------------------------------------------------------------------------------ */
+
+static uint64_t opt_count(lua_State *L, int table, const char *key, uint64_t none,
+                          lua_Number unit)
+{
+  lua_Number value = lcro_opt_number(L, table, key, -1);
+
+  if (value < 0)
+    return none;
+  if (value * unit >= 9e18)
+    return UINT64_MAX;
+  return (uint64_t)(value * unit);
+}
+
+void lcro_read_limits(lua_State *L, int index, cro_http_limits *limits,
+                      cro_http_timeouts *timeouts)
+{
+  int table;
+
+  *limits = cro_http_limits_default;
+  *timeouts = cro_http_timeouts_default;
+  lua_getfield(L, index, "limits");
+  table = lua_gettop(L);
+  if (lua_istable(L, table)) {
+#define READ_LIMIT(name, value, stops)                                                 \
+  limits->name = opt_count(L, table, #name, limits->name, 1);
+    CRO_HTTP_LIMITS(READ_LIMIT)
+#undef READ_LIMIT
+  }
+  lua_getfield(L, index, "timeouts");
+  table = lua_gettop(L);
+  if (lua_istable(L, table)) {
+#define READ_TIMEOUT(name, value, stops)                                               \
+  timeouts->name = opt_count(L, table, #name, timeouts->name, 1000);
+    CRO_HTTP_TIMEOUTS(READ_TIMEOUT)
+#undef READ_TIMEOUT
+  }
+  lua_pop(L, 2);
+}
+
+/* Strings stay in the options table at index 1 while they are needed. */
+static void read_options(lua_State *L, cro_server_options *options)
+{
+  memset(options, 0, sizeof *options);
+  options->listen.host = lcro_opt_bytes(L, 1, "host", CRO_B("localhost"));
+  options->listen.port = (int)lcro_opt_number(L, 1, "port", 0);
+  options->listen.fd = (int)lcro_opt_number(L, 1, "fd", -1);
+  options->listen.backlog = (int)lcro_opt_number(L, 1, "backlog", 0);
+  options->listen.reuse_port = lcro_opt_bool(L, 1, "reuse_port", false);
+  options->listen.defer_accept = lcro_opt_bool(L, 1, "defer_accept", true);
+  options->listen.nodelay = lcro_opt_bool(L, 1, "nodelay", true);
+  options->label = lcro_opt_bytes(L, 1, "label", CRO_B(""));
+  options->server_header = lcro_opt_bytes(L, 1, "server_header", CRO_B(""));
+  options->trace = cro_trace_on();
+  lcro_read_limits(L, 1, &options->limits, &options->timeouts);
+}
+
+static int member(lua_State *L, int table, const char *key, int type)
+{
+  int ref = LUA_NOREF;
+
+  lua_getfield(L, table, key);
+  if (!lua_isnil(L, -1)) {
+    if (lua_type(L, -1) != type)
+      luaL_error(L, "application.%s: %s expected, got %s", key, lua_typename(L, type),
+                 luaL_typename(L, -1));
+    ref = lcro_anchor(L, -1);
+  }
+  lua_pop(L, 1);
+  return ref;
+}
+
+static void read_application(lua_State *L, lcro_server *server,
+                             cro_server_options *options)
+{
+  int app;
+
+  lua_getfield(L, 1, "application");
+  luaL_checktype(L, -1, LUA_TTABLE);
+  app = lua_gettop(L);
+  server->application = lcro_anchor(L, app);
+  server->handlers = member(L, app, "handlers", LUA_TTABLE);
+  server->conditional = member(L, app, "conditional", LUA_TFUNCTION);
+  server->miss = member(L, app, "miss", LUA_TFUNCTION);
+  server->enter = member(L, app, "enter", LUA_TFUNCTION);
+  server->router = member(L, app, "router", LUA_TUSERDATA);
+  options->options =
+      cro_bytes_eq(lcro_opt_bytes(L, app, "options", CRO_B("auto")), CRO_B("miss"));
+  options->misses = server->miss != LUA_NOREF;
+  options->all = server->enter != LUA_NOREF;
+  if (server->router != LUA_NOREF) {
+    lua_getfield(L, app, "router");
+    options->router = lcro_check_router(L, -1);
+  }
+  if (options->router == NULL && !options->all)
+    luaL_error(L, "application: a router or enter is needed");
+  lua_settop(L, app);
+}
+
+/* --- the box
+ * ---------------------------------------------------------------------------------- */
+
+/* core.server(options) */
+static int l_core_server(lua_State *L)
+{
+  lcro_app *app = lcro_app_running(L, "http.server");
+  cro_server_options options;
+  lcro_server *server;
+  int rc;
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  server = lua_newuserdata(L, sizeof *server);
+  *server = (lcro_server){ .app = app,
+                           .application = LUA_NOREF,
+                           .handlers = LUA_NOREF,
+                           .conditional = LUA_NOREF,
+                           .miss = LUA_NOREF,
+                           .enter = LUA_NOREF,
+                           .router = LUA_NOREF,
+                           .self = LUA_NOREF };
+  cro_list_init(&server->node);
+  luaL_getmetatable(L, class);
+  lua_setmetatable(L, 2);
+  read_options(L, &options);
+  read_application(L, server, &options);
+  rc = cro_server_create(&server->server, app->loop, &options, &server_ops, server);
+  if (rc != 0)
+    return luaL_error(L, "http.server: %s", cro_err_text(rc));
+  cro_list_push(&app->servers, &server->node);
+  lua_settop(L, 2);
+  return 1;
+}
+
+/* A one-shot event of a server for a Lua function. */
+typedef struct {
+  lcro_entry entry; /* first */
+  lcro_server *server;
+  int fn;
+  int err;
+  char address[96];
+} event;
+
+static int event_open(lua_State *L, lcro_entry *entry)
+{
+  event *item = (event *)entry;
+
+  lua_rawgeti(L, LUA_REGISTRYINDEX, item->fn);
+  if (item->err == 0)
+    return 1;
+  lcro_push_error(L, item->err, "listen", cro_bytes_of(item->address));
+  return 2;
+}
+
+static void event_left(lua_State *L, lcro_entry *entry, bool failed)
+{
+  event *item = (event *)entry;
+
+  (void)failed;
+  lcro_release(L, &item->fn);
+  cro_free(item);
+}
+
+static const lcro_entry_ops event_ops = { .open = event_open, .left = event_left };
+
+/* May raise. */
+static event *event_create(lua_State *L, lcro_server *server, int index)
+{
+  int fn;
+  event *item;
+
+  luaL_checktype(L, index, LUA_TFUNCTION);
+  fn = lcro_anchor(L, index);
+  item = cro_alloc_zero(sizeof *item);
+  if (item == NULL) {
+    lcro_release(L, &fn);
+    luaL_error(L, "not enough memory");
+    return NULL;
+  }
+  lcro_entry_init(&item->entry, &event_ops);
+  item->fn = fn;
+  item->server = server;
+  return item;
+}
+
+static void started(void *arg, int err)
+{
+  event *item = arg;
+  lcro_app *app = item->server->app;
+
+  item->err = err;
+  if (err != 0)
+    lcro_release(app->L, &item->server->self);
+  (void)lcro_fiber_deliver(app, &item->entry);
+}
+
+/* server:start(fn(err or nil)) */
+static int l_server_start(lua_State *L)
+{
+  lcro_server *server = self(L);
+  event *item = event_create(L, server, 2);
+
+  if (server->self == LUA_NOREF)
+    server->self = lcro_anchor(L, 1); /* until its last connection is gone */
+  cro_server_describe(server->server, item->address, sizeof item->address);
+  cro_server_start(server->server, started, item);
+  return 0;
+}
+
+static void stopped(void *arg)
+{
+  event *item = arg;
+  lcro_app *app = item->server->app;
+
+  lcro_release(app->L, &item->server->self);
+  (void)lcro_fiber_deliver(app, &item->entry);
+}
+
+/* server:stop(now [, fn()]): fn hears of the end of the first stop; one more call with
+ * now and without fn cuts a drain short. */
+static int l_server_stop(lua_State *L)
+{
+  lcro_server *server = self(L);
+  bool now = lua_toboolean(L, 2) != 0;
+
+  if (lua_isnoneornil(L, 3))
+    cro_server_stop(server->server, now, NULL, NULL);
+  else
+    cro_server_stop(server->server, now, stopped, event_create(L, server, 3));
+  return 0;
+}
+
+/* server:address() -> host, port; nothing when it does not listen */
+static int l_server_address(lua_State *L)
+{
+  int port = -1;
+  cro_bytes host = cro_server_address(self(L)->server, &port);
+
+  if (port < 0)
+    return 0;
+  lcro_pushbytes(L, host);
+  lua_pushinteger(L, port);
+  return 2;
+}
+
+/* server:stats() -> { connections = } */
+static int l_server_stats(lua_State *L)
+{
+  lua_createtable(L, 0, 1);
+  lua_pushinteger(L, (lua_Integer)cro_server_connections(self(L)->server));
+  lua_setfield(L, -2, "connections");
+  return 1;
+}
+
+/* Only when nothing of it runs: self anchors it otherwise. */
+static int l_server_gc(lua_State *L)
+{
+  lcro_server *server = lua_touserdata(L, 1);
+
+  cro_server_destroy(server->server);
+  server->server = NULL;
+  cro_list_remove(&server->node);
+  lcro_release(L, &server->application);
+  lcro_release(L, &server->handlers);
+  lcro_release(L, &server->conditional);
+  lcro_release(L, &server->miss);
+  lcro_release(L, &server->enter);
+  lcro_release(L, &server->router);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+  { "start", l_server_start },
+  { "stop", l_server_stop },
+  { "address", l_server_address },
+  { "stats", l_server_stats },
+  { NULL, NULL },
+};
+
+void lcro_open_server(lua_State *L)
+{
+  lcro_class(L, class, methods, l_server_gc);
+  lua_pushcfunction(L, l_core_server);
+  lua_setfield(L, -2, "server");
+}

@@ -1,0 +1,316 @@
+/* l_tcp.c - the connection box: reading by events, writing, the end. */
+#include "bind/tcp.h"
+
+#include <stdio.h>
+
+static const char connection_class[] = "cro.connection";
+
+lcro_tcp *lcro_check_tcp(lua_State *L, int index)
+{
+  return luaL_checkudata(L, index, connection_class);
+}
+
+/* --- the connection box
+ * -------------------------------------------------------------------- */
+
+static void keep_address(cro_bytes from, char to[64])
+{
+  (void)snprintf(to, 64, "%.*s", (int)from.len, from.at);
+}
+
+/* The socket is gone: what waits is told, the box may be collected. The inlet and the
+ * events of start end with their stages. */
+static void on_closed(void *arg, cro_tcp *tcp, int err)
+{
+  lcro_tcp *box = arg;
+  lua_State *L = box->app->L;
+
+  (void)tcp;
+  box->tcp = NULL;
+  box->err = err;
+  cro_list_remove(&box->node);
+  lcro_inlet_detach(&box->inlet);
+  lcro_callback_fire(&box->drain, err != 0 ? err : CRO_E_CLOSED);
+  lcro_callback_fire(&box->closed, err);
+  if (box->chain != NULL) {
+    lcro_outlet_end(box->chain, err);
+    lcro_outlet_drop(box->chain);
+    box->chain = NULL;
+  }
+  lcro_release(L, &box->self);
+}
+
+lcro_tcp *lcro_tcp_push(lua_State *L, lcro_app *app)
+{
+  lcro_tcp *box = lua_newuserdata(L, sizeof *box);
+
+  *box = (lcro_tcp){ .app = app, .self = LUA_NOREF, .port = -1, .local_port = -1 };
+  cro_list_init(&box->node);
+  luaL_getmetatable(L, connection_class);
+  lua_setmetatable(L, -2);
+  return box;
+}
+
+void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp)
+{
+  cro_conn *conn = cro_tcp_conn(tcp);
+
+  keep_address(conn->ops->peer(conn, &box->port), box->host);
+  keep_address(conn->ops->local(conn, &box->local_port), box->local_host);
+  box->self = lcro_anchor(L, -1);
+  box->tcp = tcp;
+  cro_list_push(&box->app->tcps, &box->node);
+  cro_tcp_on_closed(tcp, on_closed, box);
+}
+
+void lcro_tcp_abort(cro_tcp *tcp)
+{
+  cro_tcp_conn(tcp)->ops->abort(cro_tcp_conn(tcp));
+}
+
+static const char closed_text[] = "the connection is closed";
+
+static cro_tcp *open_tcp(lua_State *L, lcro_tcp *box, const char *what)
+{
+  if (box->tcp == NULL)
+    luaL_error(L, "%s: %s", what, closed_text);
+  return box->tcp;
+}
+
+/* connection:start(fn(kind, value)) */
+static int l_connection_start(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+  cro_tcp *tcp = open_tcp(L, box, "start");
+  lcro_outlet *outlet;
+  cro_stage *stage;
+  int rc;
+
+  if (box->taken)
+    return luaL_error(L, "start: this connection is read already");
+  outlet = lcro_outlet_create(L, box->app, 2);
+  stage = lcro_outlet_stage(outlet, &cro_type_bytes);
+  if (stage == NULL) {
+    lcro_outlet_drop(outlet);
+    return luaL_error(L, "not enough memory");
+  }
+  box->taken = true;
+  box->in = outlet;
+  (void)cro_stage_link(cro_tcp_source(tcp), stage);
+  stage->conn = cro_tcp_conn(tcp);
+  rc = cro_tcp_start(tcp, true);
+  return rc == 0 ? 0 : luaL_error(L, "start: %s", cro_err_text(rc));
+}
+
+/* Events of the writing side: a drain wakes who waits for one. */
+static int l_on_write_event(lua_State *L)
+{
+  lcro_tcp *box = lua_touserdata(L, lua_upvalueindex(1));
+
+  if (strcmp(luaL_checkstring(L, 1), "drain") == 0)
+    lcro_callback_fire(&box->drain, 0);
+  return 0;
+}
+
+static cro_stage *inlet(lua_State *L, lcro_tcp *box)
+{
+  cro_stage *sink = cro_tcp_sink(box->tcp);
+
+  if (box->inlet != NULL)
+    return box->inlet;
+  if (sink->prev != NULL)
+    luaL_error(L, "write: this connection is written by its pipeline");
+  if (box->out == NULL) {
+    lua_pushvalue(L, 1);
+    lua_pushcclosure(L, l_on_write_event, 1);
+    box->out = lcro_outlet_create(L, box->app, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+  if (lcro_inlet_stage(box->out, &cro_type_bytes, &box->inlet) == NULL)
+    luaL_error(L, "not enough memory");
+  (void)cro_stage_link(box->inlet, sink);
+  box->inlet->conn = cro_tcp_conn(box->tcp);
+  sink->conn = box->inlet->conn;
+  return box->inlet;
+}
+
+static int gone(lua_State *L, const lcro_tcp *box, const char *op)
+{
+  return lcro_fail(L, box->err != 0 ? box->err : CRO_E_CLOSED, op,
+                   (cro_bytes){ NULL, 0 });
+}
+
+/* connection:write(string) -> true, false (taken, above the mark), or nil, err */
+static int l_connection_write(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+  cro_bytes bytes = lcro_checkbytes(L, 2);
+  int rc;
+
+  if (box->tcp == NULL)
+    return gone(L, box, "write");
+  rc = cro_emit(inlet(L, box), &bytes);
+  if (rc < 0)
+    return lcro_fail(L, rc, "write", (cro_bytes){ NULL, 0 });
+  lua_pushboolean(L, rc == 0);
+  return 1;
+}
+
+/* connection:on_drain(fn(err or nil)): once */
+static int l_connection_on_drain(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+
+  if (box->drain != NULL)
+    return luaL_error(L, "on_drain: somebody waits already");
+  box->drain = lcro_callback_create(L, box->app, 2, "write");
+  if (box->tcp == NULL)
+    lcro_callback_fire(&box->drain, box->err != 0 ? box->err : CRO_E_CLOSED);
+  else if (cro_tcp_queued(box->tcp) == 0)
+    lcro_callback_fire(&box->drain, 0);
+  return 0;
+}
+
+static void on_flushed(void *arg, int err)
+{
+  lcro_callback *callback = arg;
+
+  lcro_callback_fire(&callback, err);
+}
+
+/* connection:on_flushed(fn(err or nil)): once, when the kernel has all of it */
+static int l_connection_on_flushed(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+  lcro_callback *callback = lcro_callback_create(L, box->app, 2, "flush");
+  int rc = box->err != 0 ? box->err : CRO_E_CLOSED;
+
+  if (box->tcp != NULL)
+    rc = cro_tcp_on_flushed(box->tcp, on_flushed, callback);
+  if (rc < 0)
+    lcro_callback_fire(&callback, rc);
+  return 0;
+}
+
+/* connection:on_closed(fn(err or nil)): once, at once when it has closed */
+static int l_connection_on_closed(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+
+  if (box->closed != NULL)
+    return luaL_error(L, "on_closed: somebody waits already");
+  box->closed = lcro_callback_create(L, box->app, 2, "connection");
+  if (box->tcp == NULL)
+    lcro_callback_fire(&box->closed, box->err);
+  return 0;
+}
+
+static int l_connection_shutdown(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+  cro_conn *conn = box->tcp != NULL ? cro_tcp_conn(box->tcp) : NULL;
+
+  if (conn != NULL)
+    conn->ops->shutdown(conn);
+  return 0;
+}
+
+static void stop_events(lua_State *L, lcro_tcp *box)
+{
+  if (box->in != NULL)
+    lcro_outlet_close(L, box->in);
+}
+
+/* connection:close(): after what is queued */
+static int l_connection_close(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+  cro_conn *conn = box->tcp != NULL ? cro_tcp_conn(box->tcp) : NULL;
+
+  if (conn != NULL)
+    conn->ops->close(conn);
+  return 0;
+}
+
+static int l_connection_abort(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+
+  stop_events(L, box);
+  if (box->tcp != NULL)
+    lcro_tcp_abort(box->tcp);
+  return 0;
+}
+
+static int l_connection_peer(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+
+  lua_pushstring(L, box->host);
+  lua_pushinteger(L, box->port);
+  return 2;
+}
+
+static int l_connection_address(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+
+  lua_pushstring(L, box->local_host);
+  lua_pushinteger(L, box->local_port);
+  return 2;
+}
+
+static int l_connection_nodelay(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (box->tcp != NULL)
+    (void)cro_tcp_nodelay(box->tcp, lua_toboolean(L, 2) != 0);
+  return 0;
+}
+
+static int l_connection_queued(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+
+  lua_pushnumber(L, box->tcp != NULL ? (lua_Number)cro_tcp_queued(box->tcp) : 0);
+  return 1;
+}
+
+/* An open socket anchors its box, and none is open at the end of the state. */
+static int l_connection_gc(lua_State *L)
+{
+  lcro_tcp *box = lua_touserdata(L, 1);
+
+  lcro_callback_cancel(L, &box->drain);
+  lcro_callback_cancel(L, &box->closed);
+  if (box->in != NULL)
+    lcro_outlet_drop(box->in);
+  if (box->out != NULL)
+    lcro_outlet_drop(box->out);
+  box->in = box->out = NULL;
+  return 0;
+}
+
+static const luaL_Reg connection_methods[] = {
+  { "start", l_connection_start },
+  { "write", l_connection_write },
+  { "on_drain", l_connection_on_drain },
+  { "on_flushed", l_connection_on_flushed },
+  { "on_closed", l_connection_on_closed },
+  { "shutdown", l_connection_shutdown },
+  { "close", l_connection_close },
+  { "abort", l_connection_abort },
+  { "peer", l_connection_peer },
+  { "address", l_connection_address },
+  { "nodelay", l_connection_nodelay },
+  { "queued", l_connection_queued },
+  { NULL, NULL },
+};
+
+void lcro_open_tcp(lua_State *L)
+{
+  lcro_class(L, connection_class, connection_methods, l_connection_gc);
+  lcro_open_listen(L);
+}

@@ -1,0 +1,39 @@
+/* bind/tcp.h - a connection as Lua sees it. */
+#ifndef CRO_BIND_TCP_H
+#define CRO_BIND_TCP_H
+
+#include "bind/outlet.h"
+#include "net/tcp.h"
+
+typedef struct lcro_tcp {
+  lcro_app *app;
+  cro_tcp *tcp;     /* NULL once the socket is gone */
+  bool taken;       /* source linked: started, or the head of a chain */
+  cro_stage *inlet; /* what writes go through; NULL: none yet, or gone */
+  lcro_outlet *in;  /* events of start */
+  lcro_outlet *out; /* drains of write */
+  lcro_callback *drain, *closed;
+  lcro_outlet *chain; /* ended when the socket is gone: a chain of C parts only */
+  int err;            /* why it closed */
+  cro_list node;      /* in app->tcps while the socket lives */
+  int self;           /* anchors the box while the socket lives */
+  char host[64], local_host[64];
+  int port, local_port;
+} lcro_tcp;
+
+/* Raises when the value at `index` is no connection box. */
+lcro_tcp *lcro_check_tcp(lua_State *L, int index);
+
+/* Pushes a box without a socket; may raise. Then the box on top takes one over. */
+lcro_tcp *lcro_tcp_push(lua_State *L, lcro_app *app);
+void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp);
+
+/* Resets a connection. */
+void lcro_tcp_abort(cro_tcp *tcp);
+
+/* At the end: the stages of chains without a socket. */
+void lcro_chains_close(lcro_app *app);
+
+void lcro_open_listen(lua_State *L);
+
+#endif
