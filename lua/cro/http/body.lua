@@ -18,7 +18,8 @@ local body = {}
 local DEFAULT_JSON_DEPTH = 128
 
 local function parse_json(bytes, _, depth)
-  local ok, value, why = pcall(core.json_decode, bytes, depth or DEFAULT_JSON_DEPTH)
+  local decode = core.json_decode or require("cro.json").try_decode
+  local ok, value, why = pcall(decode, bytes, depth or DEFAULT_JSON_DEPTH)
   if ok and value == nil and why then ok, value = false, why end
   if not ok then error(status.refusal(400, "a body that is no JSON", value), 0) end
   return value

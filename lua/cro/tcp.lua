@@ -1,0 +1,277 @@
+--- TCP: connections that are supplies of bytes and take writes, and listeners that are
+--- supplies of connections.
+---
+---     whenever(cro.tcp.listen("127.0.0.1", 8080), function(connection)
+---       whenever(connection, function(bytes) connection:write(bytes) end)
+---     end)
+local core = require "cro.core"
+local Promise = require "cro.promise"
+local errors = require "cro.errors"
+local options = require "cro.options"
+local supplies = require "cro.supply"
+local types = require "cro.pipeline.types"
+
+local tcp = {}
+
+--- The message type of bytes in pipelines: `{ data = string, connection = c or nil }`.
+tcp.Message = types.tcp_message
+--- The type of connections in pipelines.
+tcp.Connection = types.tcp_connection
+
+---@class cro.tcp.Connection
+---@field box userdata the connection of the core
+---@field peer_host string numeric address of the other side
+---@field peer_port integer
+---@field socket_host string numeric address of this side
+---@field socket_port integer
+---@field private room cro.Promise|false what waits for the queue to shrink
+---@field private ending cro.Promise|false what waits for the end
+---@field private read boolean somebody has tapped it
+local Connection = {}
+Connection.__index = Connection
+Connection.__name = "cro.tcp.Connection"
+
+local function wrap(box)
+  local peer_host, peer_port = box:peer()
+  local socket_host, socket_port = box:address()
+  return setmetatable({
+    box = box,
+    peer_host = peer_host,
+    peer_port = peer_port,
+    socket_host = socket_host,
+    socket_port = socket_port,
+    room = false,
+    ending = false,
+    read = false,
+  }, Connection)
+end
+
+function Connection:__tostring()
+  return ("TCP connection %s:%d"):format(self.peer_host, self.peer_port)
+end
+
+local function settle(promise, err)
+  if err then return Promise.settle_broken(promise, err) end
+  return Promise.settle_kept(promise, true)
+end
+
+--- What comes in, as strings of bytes: done when the peer has sent its last, quits when
+--- the connection breaks. It can be tapped once. While a handler waits nothing is read.
+--- Closing the tap closes the connection.
+---@return cro.Supply
+function Connection:supply()
+  return supplies.from_source {
+    name = tostring(self),
+    open = function(sink)
+      if self.read then
+        error(("%s is read already: a connection has one reader"):format(self), 0)
+      end
+      self.read = true
+      self.box:start(function(kind, value)
+        if kind == "value" then return sink:value(value) end
+        if kind == "done" then return sink:done() end
+        return sink:quit(value)
+      end)
+      return function() self.box:close() end
+    end,
+  }
+end
+
+--- Sends bytes. The promise is kept at once while less than 64 KiB wait to be sent,
+--- else when that is so again; it breaks with kind "closed", "reset" or "broken_pipe".
+---@param data string
+---@return cro.Promise
+function Connection:write(data)
+  if type(data) ~= "string" then
+    error(("connection:write: a string expected, got %s"):format(type(data)), 2)
+  end
+  local taken, err = self.box:write(data)
+  if taken then return Promise.kept(true) end
+  if taken == nil then return Promise.broken(err) end
+  if self.room then return self.room end
+  local room = Promise.made()
+  self.room = room
+  self.box:on_drain(function(failure)
+    self.room = false
+    settle(room, failure)
+  end)
+  return room
+end
+
+--- Kept when the kernel has everything written so far.
+---@return cro.Promise
+function Connection:flush()
+  local promise = Promise.made()
+  self.box:on_flushed(function(err) settle(promise, err) end)
+  return promise
+end
+
+--- Kept when the connection has closed in order, broken with the reason otherwise.
+---@return cro.Promise
+function Connection:closed()
+  if self.ending then return self.ending end
+  local promise = Promise.made()
+  self.ending = promise
+  self.box:on_closed(function(err) settle(promise, err) end)
+  return promise
+end
+
+--- Says that no more will be written; reading goes on.
+function Connection:shutdown() self.box:shutdown() end
+
+--- Closes after what was written has been sent. Closing twice is harmless.
+function Connection:close() self.box:close() end
+
+--- Closes at once; the peer sees a reset.
+function Connection:abort() self.box:abort() end
+
+--- Sends small writes at once (true) or lets the system join them.
+---@param on boolean
+function Connection:nodelay(on) self.box:nodelay(on) end
+
+--- Bytes written and not yet with the kernel.
+---@return integer
+function Connection:queued() return self.box:queued() end
+
+local LISTEN = {
+  host = "string", port = "number", backlog = "number", nodelay = "boolean",
+  reuse_port = "boolean", fd = "number",
+}
+local CONNECT = { host = "string", port = "number", timeout = "number", nodelay = "boolean" }
+
+local function check_port(name, given)
+  local port = given.port
+  if port and port >= 0 and port <= 65535 and port % 1 == 0 then return given end
+  errors.misuse(("%s: port must be a whole number from 0 to 65535, got %s"):format(name, tostring(port)))
+end
+
+--- (host, port [, options]) or one table.
+local function arguments(name, spec, host, port, more)
+  local given = {}
+  for key, value in pairs(type(host) == "table" and host or more or {}) do
+    given[key] = value
+  end
+  if type(host) ~= "table" then
+    given.host, given.port = host, port
+  end
+  return check_port(name, options.check(name, given, spec))
+end
+
+local function on_listen(sink, bound, state)
+  return function(kind, value)
+    if kind == "value" then return sink:value(wrap(value)) end
+    if kind == "quit" then
+      if state.address then Promise.settle_broken(state.address, value) end
+      return sink:quit(value)
+    end
+    local host, port = state.listener:address()
+    if host and bound then bound(host, port) end
+  end
+end
+
+local function listening(given, bound)
+  return supplies.from_source {
+    name = ("listener %s:%s"):format(given.host or "localhost", tostring(given.port)),
+    open = function(sink)
+      local state = {}
+      state.listener = core.tcp_listen(given, on_listen(sink, bound, state))
+      return function() state.listener:close() end
+    end,
+  }
+end
+
+--- A supply of connections. It listens while it is tapped; several taps need a port
+--- each. It quits when it cannot: kind "address_in_use", "access", ...
+---
+--- Options: host ("localhost"), port (0 lets the system choose), backlog (1024), nodelay
+--- (false), reuse_port (false), fd (an open listening descriptor), and
+--- `bound = function(host, port)`, called once it listens.
+---@param host string|table
+---@param port integer|nil
+---@param more table|nil
+---@return cro.Supply
+function tcp.listen(host, port, more)
+  local source = type(host) == "table" and host or more
+  local bound = source and source.bound
+  local plain = {}
+  for key, value in pairs(source or {}) do
+    if key ~= "bound" then plain[key] = value end
+  end
+  local given
+  if type(host) == "table" then
+    given = arguments("cro.tcp.listen", LISTEN, plain)
+  else
+    given = arguments("cro.tcp.listen", LISTEN, host, port, plain)
+  end
+  return listening(given, bound)
+end
+
+--- Connects: every address of the name is tried, 250 ms apart. Broken with kind
+--- "refused", "timeout", "dns", ... Options: timeout (seconds in all, 10), nodelay.
+---@param host string|table
+---@param port integer|nil
+---@param more table|nil
+---@return cro.Promise
+function tcp.connect(host, port, more)
+  local given = arguments("cro.tcp.connect", CONNECT, host, port, more)
+  local handle
+  local promise = Promise.made(function() handle:close() end)
+  handle = core.tcp_connect(given, function(box, err)
+    if box then return Promise.settle_kept(promise, wrap(box)) end
+    return Promise.settle_broken(promise, err)
+  end)
+  return promise
+end
+
+local component = require "cro.pipeline.component"
+
+--- The pipeline part that listens. Options as `tcp.listen`.
+tcp.listener = component.source {
+  name = "TCP Listener",
+  produces = types.tcp_connection,
+  binds = true,
+  options = LISTEN,
+  incoming = function(self, bound)
+    return listening(check_port("cro.tcp.listener", {
+      host = self.host, port = self.port or 0, backlog = self.backlog,
+      nodelay = self.nodelay, reuse_port = self.reuse_port, fd = self.fd,
+    }), bound)
+  end,
+}
+
+local function talk(connection, messages)
+  local reactive = require "cro.reactive"
+  return reactive.supply(function(block)
+    block.whenever(connection, function(data)
+      block.emit(types.tcp_message { data = data, connection = connection })
+    end):last(block.done)
+    block.whenever(messages, function(message) reactive.await(connection:write(message.data)) end)
+      :last(function() connection:shutdown() end)
+  end)
+end
+
+--- The pipeline part that connects: messages go to the peer, what it says comes out.
+--- Options as `tcp.connect`.
+tcp.connector = component.connector {
+  name = "TCP Connector",
+  consumes = types.tcp_message,
+  produces = types.tcp_message,
+  options = CONNECT,
+  connect = function(self, given)
+    given = given or {}
+    local target = check_port("cro.tcp.connector", {
+      host = given.host or self.host, port = given.port or self.port,
+      timeout = given.timeout or self.timeout, nodelay = given.nodelay or self.nodelay,
+    })
+    return tcp.connect(target):and_then(function(connection)
+      return component.transform {
+        name = "TCP Connection",
+        consumes = types.tcp_message,
+        produces = types.tcp_message,
+        transformer = function(_, messages) return talk(connection, messages) end,
+      } {}
+    end)
+  end,
+}
+
+return tcp
