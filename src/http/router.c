@@ -37,23 +37,61 @@ static bool escapes_ok(cro_bytes path)
   return true;
 }
 
+/* The next eight bytes of a path, first byte lowest; past the end they are 0. */
+static uint64_t load_word(const char *at, size_t left)
+{
+  uint64_t word = 0;
+
+  if (left >= 8)
+    word = load64(at);
+  else
+    for (size_t i = 0; i < left; i++)
+      word |= (uint64_t)(unsigned char)at[i] << (8 * i);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  if (left >= 8)
+    word = __builtin_bswap64(word);
+#endif
+  return word;
+}
+
+/* The high bit of each byte of `word` that equals `byte`; exact, without borrows. */
+static uint64_t bytes_equal(uint64_t word, char byte)
+{
+  const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
+  uint64_t other = word ^ (uint64_t)(unsigned char)byte * UINT64_C(0x0101010101010101);
+
+  return ~(((other & low) + low) | other | low);
+}
+
 /* "/" has no segment, "/a/" has two. What lies deeper than the deepest template stays
- * unsplit: only a slurpy could take it. */
+ * unsplit: only a slurpy could take it. Looks at eight bytes at a time; `encoded` is
+ * set for a '%' anywhere in what was split. */
 static void split(search *self, uint32_t depth)
 {
-  const char *at = self->path.at + 1;
+  const char *from = self->path.at + 1;
   const char *end = self->path.at + self->path.len;
+  uint64_t escapes = 0;
   uint32_t count = 0;
 
-  if (at == end)
-    return;
-  for (const char *from = at; count <= depth; from = ++at) {
-    while (at < end && *at != '/')
-      at++;
-    self->segments[count++] = (cro_bytes){ from, (size_t)(at - from) };
-    if (at == end)
-      break;
+  for (const char *at = from; at < end; at += 8) {
+    uint64_t word = load_word(at, (size_t)(end - at));
+
+    escapes |= bytes_equal(word, '%');
+    for (uint64_t hits = bytes_equal(word, '/'); hits != 0; hits &= hits - 1) {
+      const char *slash = at + (__builtin_ctzll(hits) >> 3);
+
+      if (count > depth) {
+        self->encoded = true; /* not all was looked at: say what is safe */
+        self->count = count;
+        return;
+      }
+      self->segments[count++] = (cro_bytes){ from, (size_t)(slash - from) };
+      from = slash + 1;
+    }
   }
+  self->encoded = escapes != 0;
+  if (self->path.len > 1 && count <= depth)
+    self->segments[count++] = (cro_bytes){ from, (size_t)(end - from) };
   self->count = count;
 }
 
@@ -64,13 +102,11 @@ static bool begin(search *self, const cro_router *router, cro_bytes path, bool *
   self->path = path;
   self->count = 0;
   self->seen = 0;
-  self->encoded = path.len > 0 && memchr(path.at, '%', path.len) != NULL;
+  self->encoded = true;
   *fits = path.len > 0 && path.at[0] == '/';
-  if (self->encoded && !escapes_ok(path))
-    return false;
   if (*fits)
     split(self, router->depth);
-  return true;
+  return !self->encoded || escapes_ok(path);
 }
 
 static bool literal_is(const literal *item, const segment_key *key, cro_bytes text)
@@ -181,29 +217,55 @@ static const node *literal_child(const search *self, const node *at, cro_bytes t
   return has_escape(self, text) ? find_decoded(at, text) : find_literal(at, text);
 }
 
-/* Depth-first, most specific child first; recursion as deep as the trie, which is at
- * most CRO_ROUTE_SEGMENTS. */
+/* The children that fit `text` but the last one are searched; the last is the answer:
+ * where to go on from, or NULL. *found when the search is over. */
+static const node *last_fit(search *self, const node *at, uint32_t depth,
+                            uint32_t *captures, bool *found);
+
 static bool descend(search *self, const node *at, uint32_t depth, uint32_t captures)
 {
-  const node *next;
-  cro_bytes text, rest;
+  bool found = false;
 
-  if (depth == self->count)
-    return at_end(self, at, captures);
-  text = self->segments[depth];
-  next = literal_child(self, at, text);
-  if (next != NULL && descend(self, next, depth + 1, captures))
-    return true;
-  for (uint32_t i = 0; i < at->edge_count; i++) {
-    if (!fits(self, &at->edges[i], text))
-      continue;
-    capture(self, captures, text, &at->edges[i]);
-    if (descend(self, at->edges[i].next, depth + 1, captures + 1))
+  for (; depth < self->count; depth++) {
+    uint32_t first = captures;
+    const node *next = last_fit(self, at, depth, &captures, &found);
+
+    if (found)
       return true;
+    if (at->slurps.count > 0) {
+      const char *from = self->segments[depth].at;
+      size_t left = (size_t)(self->path.at + self->path.len - from);
+
+      return (next != NULL && descend(self, next, depth + 1, captures)) ||
+             deliver_rest(self, at, (cro_bytes){ from, left }, first);
+    }
+    if (next == NULL)
+      return false;
+    at = next;
   }
-  rest.at = text.at;
-  rest.len = (size_t)(self->path.at + self->path.len - text.at);
-  return deliver_rest(self, at, rest, captures);
+  return at_end(self, at, captures);
+}
+
+static const node *last_fit(search *self, const node *at, uint32_t depth,
+                            uint32_t *captures, bool *found)
+{
+  cro_bytes text = self->segments[depth];
+  const node *next = literal_child(self, at, text);
+  uint32_t first = *captures;
+
+  for (uint32_t i = 0; i < at->edge_count && !*found; i++) {
+    const edge *by = &at->edges[i];
+
+    if (!fits(self, by, text))
+      continue;
+    *found = next != NULL && descend(self, next, depth + 1, *captures);
+    if (*found)
+      break;
+    capture(self, first, text, by);
+    *captures = first + 1;
+    next = by->next;
+  }
+  return next;
 }
 
 static bool deliver_all(search *self, const endings *list)
