@@ -20,7 +20,6 @@ function core.now() return fiber.now() end
 function core.wall() return 1700000000 end
 
 core.json_encode = cjson.encode
-function core.json_decode(text) return cjson.decode(text) end
 
 function core.media_parse(text)
   local kind, subtype, rest = text:match "^%s*([%w%-%+%.]+)/([%w%-%+%.]+)(.*)$"
@@ -331,6 +330,8 @@ end
 function core.request(given) return new_exchange(given.method, given.target).request end
 
 function core.response(of) return (of and exchange_of[of].exchange or new_exchange()).response end
+
+function core.server(options) return { options = options } end
 
 function core.context(of) return exchange_of[of].exchange.context end
 

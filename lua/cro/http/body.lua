@@ -6,6 +6,7 @@
 --- refuse it with, so a handler that does not care need not.
 local core = require "cro.core"
 local errors = require "cro.errors"
+local json = require "cro.json"
 local media = require "cro.http.media"
 local opts = require "cro.options"
 local Promise = require "cro.promise"
@@ -15,13 +16,9 @@ local text = require "cro.http.text"
 
 local body = {}
 
-local DEFAULT_JSON_DEPTH = 128
-
 local function parse_json(bytes, _, depth)
-  local decode = core.json_decode or require("cro.json").try_decode
-  local ok, value, why = pcall(decode, bytes, depth or DEFAULT_JSON_DEPTH)
-  if ok and value == nil and why then ok, value = false, why end
-  if not ok then error(status.refusal(400, "a body that is no JSON", value), 0) end
+  local value, err = json.try_decode(bytes, depth)
+  if err then error(status.refusal(400, "a body that is no JSON", err), 0) end
   return value
 end
 

@@ -39,11 +39,12 @@ local routes_metatable = component.metatable(Routes)
 ---@return cro.http.Application
 function Routes:application(server) return build.application(self, core.router(), server or {}) end
 
---- The descriptor of the native part: one application for all connections.
+--- The descriptor of the native part: one server of the core, which never listens, for
+--- all connections.
 ---@return table
 function Routes:native()
-  self.shared = self.shared or self:application()
-  return { kind = "router", options = { application = self.shared } }
+  self.shared = self.shared or core.server { application = self:application() }
+  return { kind = "router", options = { server = self.shared } }
 end
 
 --- The path of a named route, as `c:link` gives it inside of a handler.

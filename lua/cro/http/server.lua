@@ -203,14 +203,18 @@ local function byte_parts(key, given)
   return parts
 end
 
-local function application_part(application, stages, build_options)
+local function application_part(application, stages, build_options, limits)
   if router.is_routes(application) then
-    local app = application:application(build_options)
+    local box = core.server {
+      application = application:application(build_options),
+      limits = limits.limits,
+      timeouts = limits.timeouts,
+    }
     return component.transform {
       name = application.name,
       consumes = message.Request,
       produces = message.Response,
-      native = { kind = "router", options = { application = app } },
+      native = { kind = "router", options = { server = box } },
     }
   end
   if #stages == 0 then return application end
@@ -222,7 +226,7 @@ local function pipeline(options, limits, application, stages, build_options)
   local last = byte_parts("after_serialize", options.after_serialize)
   local parts = join({ require("cro.tcp").listener { host = options.host, port = options.port or 0 } }, first)
   parts[#parts + 1] = message.request_parser(limits)
-  parts[#parts + 1] = application_part(application, stages, build_options)
+  parts[#parts + 1] = application_part(application, stages, build_options, limits)
   parts[#parts + 1] = message.response_serializer()
   parts = join(parts, last)
   parts.label = options.label or ("HTTP(%d)"):format(options.port or 0)
