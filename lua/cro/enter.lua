@@ -29,7 +29,13 @@ local function wait_turn(line, value)
     errors.misuse("emit would wait for the handler it is called from")
   end
   local rec = fiber.may_wait("emit to a busy block")
-  local ticket = setmetatable({ fiber = rec, value = value, dead = false, stopped = false }, Ticket)
+  local ticket = setmetatable({
+    fiber = rec,
+    scope = S.scope,
+    value = value,
+    dead = false,
+    stopped = false,
+  }, Ticket)
   post(owner, line, EMIT, ticket)
   fiber.park(ticket, "emit")
   if ticket.stopped then error(STOP, 0) end

@@ -38,7 +38,7 @@ local function new(run, fn, from, vowed)
     vowed = vowed,
     seen = false,
   }
-  if DEBUG then self.made = errors.place() end
+  if DEBUG then self.origin = errors.place() end
   return setmetatable(self, Promise)
 end
 

@@ -56,6 +56,7 @@ local function wait_for_end(entry)
 end
 
 local function close_roots()
+  roots.gather()
   local entry = roots.latest()
   local closed = {}
   while entry do

@@ -10,6 +10,9 @@ local roots = {}
 --- The program's own list; `taps` is the latest, as in a fiber's record.
 local program = { taps = false }
 
+--- The fibers that have a list of their own.
+local holders = {}
+
 local function add_to(list, entry)
   local latest = list.taps
   entry.list, entry.next, entry.prev = list, latest or false, false
@@ -22,6 +25,7 @@ function roots.add_tap(tap)
   local rec = S.current
   if rec == S.OUTSIDE then return add_to(program, tap) end
   rec.used = true
+  holders[rec] = true
   add_to(rec, tap)
 end
 
@@ -50,6 +54,18 @@ function roots.release(rec)
     end
   end
   rec.taps = nil
+  holders[rec] = nil
+end
+
+--- Hands everything over to the program, for its end.
+function roots.gather()
+  local list = {}
+  for rec in pairs(holders) do
+    list[#list + 1] = rec
+  end
+  for _, rec in ipairs(list) do
+    roots.release(rec)
+  end
 end
 
 --- The open entry that was added last, or false.

@@ -74,10 +74,14 @@ local function sweep(self)
   self.count, self.holes = kept, 0
 end
 
+local function maybe_sweep(self)
+  if self.holes >= SWEEP_FROM and self.holes * 2 > self.count then sweep(self) end
+end
+
 local function close_tap(line)
   local self = line.upstream
   self.holes = self.holes + 1
-  if self.holes >= SWEEP_FROM and self.holes * 2 > self.count and not self.emitting then sweep(self) end
+  if not self.emitting then maybe_sweep(self) end
   return turn.finish_line(line, DONE)
 end
 
@@ -127,6 +131,7 @@ local function deliver_guarded(self, kind, value)
   self.emitting, self.emitter = true, S.current
   local ok, err = pcall(deliver_all, self, kind, value)
   self.emitting, self.emitter, self.later = false, false, false
+  if self.holes > 0 then maybe_sweep(self) end
   if not ok then error(err, 0) end
 end
 
@@ -221,6 +226,7 @@ function Supplier:emit(value)
   end
   if self.later then deliver_later(self) end
   self.emitting = false
+  if self.holes > 0 then maybe_sweep(self) end
 end
 
 --- Ends every tap there is. Taps opened afterwards start a life of their own.

@@ -303,9 +303,13 @@ local function handle_value(owner, line, value)
   line.handling = line.bare
 end
 
+--- The emitter is parked until this is handled, so its code counts as beneath.
 local function handle_emit(owner, line, ticket)
   if ticket.dead then return end
+  local under = owner.under
+  owner.under = ticket.scope
   handle_value(owner, line, ticket.value)
+  owner.under = under
   fiber.wake(ticket.fiber, nil, ticket)
 end
 

@@ -24,7 +24,7 @@ end
 ---@param err any
 function unobserved.watch(promise, err)
   if errors.is_unwinding(err) then return end
-  local note = { err = err, place = errors.place(), made = promise.made, done = false }
+  local note = { err = err, place = errors.place(), made = rawget(promise, "origin"), done = false }
   local sentinel = newproxy(true)
   getmetatable(sentinel).__gc = function() report(note) end
   watched[sentinel] = note

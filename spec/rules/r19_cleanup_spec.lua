@@ -1,0 +1,117 @@
+local cro = require "cro.reactive"
+local world = require "spec.support.world"
+
+local react, whenever, supply, sleep = cro.react, cro.whenever, cro.supply, cro.sleep
+local Promise = cro.Promise
+
+describe("R19: clean-up", function()
+  it("runs deferred functions when the fiber's code ends, last first", world.inside(function()
+    local log, note = world.log()
+    cro.await(cro.start(function()
+      cro.defer(function() note "first" end)
+      cro.defer(function() note "second" end)
+      note "body"
+    end))
+    assert.same({ "body", "second", "first" }, log)
+  end))
+
+  it("runs them when the code fails, before its promise breaks", world.inside(function()
+    local log, note = world.log()
+    local job = cro.start(function()
+      cro.defer(function() note "deferred" end)
+      error "fails"
+    end)
+    cro.await(job:or_else(function() note "broken" end))
+    assert.same({ "deferred", "broken" }, log)
+  end))
+
+  it("shields them from the cancellation", world.inside(function()
+    local finished_at
+    local job = cro.start(function()
+      cro.defer(function()
+        sleep(2)
+        finished_at = cro.now()
+      end)
+      sleep(100)
+    end)
+    sleep(1)
+    job:cancel()
+    sleep(5)
+    assert.equal(3, finished_at)
+    assert.equal("cancelled", job:cause().kind)
+  end))
+
+  it("reports an error in one and runs the next", world.inside(function()
+    local log, note = world.log()
+    cro.await(cro.start(function()
+      cro.defer(function() note "next" end)
+      cro.defer(function() error "in defer" end)
+    end))
+    assert.same({ "next" }, log)
+    assert.matches("in defer", world.reports[1], 1, true)
+  end))
+
+  it("lets all of them together take five seconds", world.inside(function()
+    local log, note = world.log()
+    local job = cro.start(function()
+      cro.defer(function()
+        local ok, err = pcall(sleep, 3)
+        note(tostring(ok) .. " " .. tostring(err) .. " at " .. cro.now())
+      end)
+      cro.defer(function() sleep(3) end)
+    end)
+    cro.await(job)
+    assert.same({ "false clean-up took longer than 5 s at 5" }, log)
+    assert.equal(0, world.timers())
+  end))
+
+  it("inside a block means the end of that block", world.inside(function()
+    local log, note = world.log()
+    react(function()
+      cro.defer(function() note "deferred" end)
+      whenever(Promise.after(1), function() note "handler" end)
+    end)
+    note "after react"
+    assert.same({ "handler", "deferred", "after react" }, log)
+  end))
+
+  it("gives close callbacks the same limit", world.inside(function()
+    react(function()
+      cro.closing(function() sleep(1000) end)
+    end)
+    assert.equal(5, cro.now())
+    assert.matches("took longer than 5 s", world.reports[1], 1, true)
+  end))
+
+  it("shield keeps a cancellation away by hand, and gives results and errors back", world.inside(function()
+    local results
+    local job = cro.start(function()
+      results = { cro.shield(function(a)
+        sleep(5)
+        return a, nil, "c"
+      end, "a") }
+      sleep(1)
+    end)
+    sleep(1)
+    job:cancel()
+    local _, err = cro.pawait(job)
+    assert.equal("cancelled", err.kind)
+    assert.same({ "a", nil, "c" }, results)
+    assert.equal(5, cro.now())
+    assert.has_error(function() cro.shield(error, { kind = "own" }) end, { kind = "own" })
+  end))
+
+  it("shield lets a stopped handler clean up with waits", world.inside(function()
+    local cleaned
+    local tap = supply(function()
+      local ok, err = pcall(sleep, 100)
+      cro.shield(sleep, 2)
+      cleaned = not ok and cro.now()
+      error(err, 0)
+    end):tap()
+    sleep(1)
+    tap:close()
+    sleep(5)
+    assert.equal(3, cleaned)
+  end))
+end)
