@@ -21,7 +21,8 @@ static int probe_push(cro_stage *stage, const void *message)
   int rc = self->answer;
 
   self->pushes++;
-  (void)cro_buf_add(&self->got, *bytes);
+  if (cro_buf_add(&self->got, *bytes) != 0)
+    return CRO_E_NOMEM;
   if (self->echo)
     rc = cro_emit(stage, message);
   if (self->close_now)
