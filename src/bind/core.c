@@ -249,6 +249,7 @@ __attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
   lua_setfield(L, -2, "running");
   add_tables(L);
   lcro_open_url(L);
+  lcro_open_uri(L);
   lcro_open_json(L);
   lcro_open_tcp(L);
   lcro_open_timer(L);

@@ -64,6 +64,7 @@ int luaopen_cro_core(lua_State *L);
 
 /* One opener per binding file: each pushes or extends the table at the top. */
 void lcro_open_url(lua_State *L);
+void lcro_open_uri(lua_State *L);
 void lcro_open_json(lua_State *L);
 void lcro_open_tcp(lua_State *L);
 void lcro_open_timer(lua_State *L);
