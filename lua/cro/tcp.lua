@@ -57,7 +57,8 @@ end
 
 --- What comes in, as strings of bytes: done when the peer has sent its last, quits when
 --- the connection breaks. It can be tapped once. While a handler waits nothing is read.
---- Closing the tap closes the connection.
+--- Closing the tap closes the connection; its own end does not, so that an answer can
+--- still be written: close it then. A connection that nobody holds any more is closed.
 ---@return cro.Supply
 function Connection:supply()
   return supplies.from_source {
@@ -67,12 +68,16 @@ function Connection:supply()
         error(("%s is read already: a connection has one reader"):format(self), 0)
       end
       self.read = true
+      local ended = false
       self.box:start(function(kind, value)
         if kind == "value" then return sink:value(value) end
+        ended = true -- the peer's side only: answers may still be written
         if kind == "done" then return sink:done() end
         return sink:quit(value)
       end)
-      return function() self.box:close() end
+      return function()
+        if not ended then self.box:close() end
+      end
     end,
   }
 end
@@ -137,10 +142,17 @@ local LISTEN = {
   host = "string", port = "number", backlog = "number", nodelay = "boolean",
   reuse_port = "boolean", fd = "number",
 }
+local LISTEN_FUNCTION = { bound = "function" }
+for key, value in pairs(LISTEN) do
+  LISTEN_FUNCTION[key] = value
+end
 local CONNECT = { host = "string", port = "number", timeout = "number", nodelay = "boolean" }
 
-local function check_port(name, given)
-  local port = given.port
+local function check_target(name, given)
+  local port, timeout = given.port, given.timeout
+  if timeout and not (timeout > 0 and timeout < math.huge) then
+    errors.misuse(("%s: timeout must be a number of seconds above 0, got %s"):format(name, tostring(timeout)))
+  end
   if port and port >= 0 and port <= 65535 and port % 1 == 0 then return given end
   errors.misuse(("%s: port must be a whole number from 0 to 65535, got %s"):format(name, tostring(port)))
 end
@@ -148,22 +160,22 @@ end
 --- (host, port [, options]) or one table.
 local function arguments(name, spec, host, port, more)
   local given = {}
+  if type(host) ~= "table" and more ~= nil and type(more) ~= "table" then
+    errors.misuse(("%s: a table of options expected after the port, got %s"):format(name, type(more)))
+  end
   for key, value in pairs(type(host) == "table" and host or more or {}) do
     given[key] = value
   end
   if type(host) ~= "table" then
     given.host, given.port = host, port
   end
-  return check_port(name, options.check(name, given, spec))
+  return check_target(name, options.check(name, given, spec))
 end
 
 local function on_listen(sink, bound, state)
   return function(kind, value)
     if kind == "value" then return sink:value(wrap(value)) end
-    if kind == "quit" then
-      if state.address then Promise.settle_broken(state.address, value) end
-      return sink:quit(value)
-    end
+    if kind == "quit" then return sink:quit(value) end
     local host, port = state.listener:address()
     if host and bound then bound(host, port) end
   end
@@ -191,18 +203,9 @@ end
 ---@param more table|nil
 ---@return cro.Supply
 function tcp.listen(host, port, more)
-  local source = type(host) == "table" and host or more
-  local bound = source and source.bound
-  local plain = {}
-  for key, value in pairs(source or {}) do
-    if key ~= "bound" then plain[key] = value end
-  end
-  local given
-  if type(host) == "table" then
-    given = arguments("cro.tcp.listen", LISTEN, plain)
-  else
-    given = arguments("cro.tcp.listen", LISTEN, host, port, plain)
-  end
+  local given = arguments("cro.tcp.listen", LISTEN_FUNCTION, host, port, more)
+  local bound = given.bound
+  given.bound = nil
   return listening(given, bound)
 end
 
@@ -232,7 +235,7 @@ tcp.listener = component.source {
   binds = true,
   options = LISTEN,
   incoming = function(self, bound)
-    return listening(check_port("cro.tcp.listener", {
+    return listening(check_target("cro.tcp.listener", {
       host = self.host, port = self.port or 0, backlog = self.backlog,
       nodelay = self.nodelay, reuse_port = self.reuse_port, fd = self.fd,
     }), bound)
@@ -259,7 +262,7 @@ tcp.connector = component.connector {
   options = CONNECT,
   connect = function(self, given)
     given = given or {}
-    local target = check_port("cro.tcp.connector", {
+    local target = check_target("cro.tcp.connector", {
       host = given.host or self.host, port = given.port or self.port,
       timeout = given.timeout or self.timeout, nodelay = given.nodelay or self.nodelay,
     })

@@ -96,12 +96,34 @@ static void listener_release(lua_State *L, listener_box *box)
   lcro_release(L, &box->self);
 }
 
+static void drop_queue(listener_box *box)
+{
+  cro_list *node;
+
+  while ((node = cro_list_shift(&box->queue)) != NULL) {
+    cro_tcp *tcp = CRO_CONTAINER(node, waiting, node)->tcp;
+
+    lcro_tcp_abort(tcp); /* waiting_closed frees the item */
+  }
+}
+
+static void close_listener(listener_box *box)
+{
+  box->closed = true;
+  if (box->listener != NULL)
+    cro_listener_close(box->listener);
+  box->listener = NULL;
+  drop_queue(box);
+}
+
 static void listener_left(lua_State *L, lcro_entry *entry, bool failed)
 {
   listener_box *box = (listener_box *)entry;
 
   (void)failed;
   box->inside = false;
+  if (box->app->closing && !box->closed) /* Lua is entered no more */
+    close_listener(box);
   if (box->closed)
     listener_release(L, box);
   else if (listener_due(box))
@@ -143,26 +165,6 @@ static void accepted(void *arg, cro_tcp *tcp)
 }
 
 static const cro_listener_ops listener_ops = { .accepted = accepted };
-
-static void drop_queue(listener_box *box)
-{
-  cro_list *node;
-
-  while ((node = cro_list_shift(&box->queue)) != NULL) {
-    cro_tcp *tcp = CRO_CONTAINER(node, waiting, node)->tcp;
-
-    lcro_tcp_abort(tcp); /* waiting_closed frees the item */
-  }
-}
-
-static void close_listener(listener_box *box)
-{
-  box->closed = true;
-  if (box->listener != NULL)
-    cro_listener_close(box->listener);
-  box->listener = NULL;
-  drop_queue(box);
-}
 
 static void listening(void *arg, int err, cro_listener *listener)
 {

@@ -95,8 +95,9 @@ static void outlet_left(lua_State *L, lcro_entry *entry, bool failed)
 {
   lcro_outlet *outlet = (lcro_outlet *)entry;
 
-  (void)L;
   (void)failed;
+  if (outlet->app->closing) /* Lua is entered no more: what is left is told to nobody */
+    lcro_outlet_close(L, outlet);
   if (due(outlet))
     pump(outlet);
   else if (outlet->stage != NULL)
