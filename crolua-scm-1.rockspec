@@ -22,3 +22,5 @@ build = {
     CRO_TESTS = "OFF",
   },
 }
+-- A program, not a Lua script to be wrapped.
+deploy = { wrap_bin_scripts = false }
