@@ -17,6 +17,9 @@ local decoders = {}
 local function decoder(depth)
   local found = decoders[depth]
   if found then return found end
+  if type(depth) ~= "number" or not (depth >= 1 and depth <= 10000) or depth % 1 ~= 0 then
+    errors.misuse(("json.decode: depth: a whole number from 1 to 10000 expected, got %s"):format(tostring(depth)))
+  end
   local cjson = require("cjson").new()
   cjson.decode_max_depth(depth)
   cjson.decode_invalid_numbers(false)
@@ -31,7 +34,12 @@ json.null = require("cjson").null
 ---@generic T
 ---@param values T[]|nil
 ---@return T[]
-function json.array(values) return core.json_array(values or {}) end
+function json.array(values)
+  if values ~= nil and type(values) ~= "table" then
+    errors.misuse(("json.array: a table expected, got %s"):format(type(values)))
+  end
+  return core.json_array(values or {})
+end
 
 --- The text of a value. Raises for what JSON has not: functions, NaN, bytes that are no
 --- UTF-8, tables within themselves.
@@ -46,7 +54,7 @@ function json.encode(value) return core.json_encode(value) end
 ---@return cro.Error|nil err
 function json.try_decode(text, depth)
   if type(text) ~= "string" then
-    error(("json.decode: a string expected, got %s"):format(type(text)), 2)
+    errors.misuse(("json.decode: a string expected, got %s"):format(type(text)))
   end
   local ok, value = pcall(decoder(depth or json.max_depth).decode, text)
   if ok then return value end
