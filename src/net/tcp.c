@@ -132,18 +132,23 @@ static const cro_stage_ops source_ops = {
   .destroy = source_destroy,
 };
 
-void cro_tcp_first_read(cro_tcp *tcp)
+static void try_read(cro_tcp *tcp)
 {
   ssize_t nread;
-  int rc;
 
-  if (tcp->life != TCP_RAW || tcp->paused || tcp->closing)
-    return;
   do
     nread = read(tcp->fd, tcp->loop->shared, net_read_bytes);
   while (nread < 0 && errno == EINTR);
   if (nread >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
     read_event(tcp, nread >= 0 ? nread : cro_err_from_errno(errno));
+}
+
+void cro_tcp_first_read(cro_tcp *tcp)
+{
+  int rc;
+
+  if (tcp->life == TCP_RAW && !tcp->paused && !tcp->closing)
+    try_read(tcp); /* else output that did not fit has handed it to libuv already */
   if (tcp->life == TCP_CLOSED)
     return; /* the whole exchange without libuv */
   rc = start_reading(tcp);

@@ -266,6 +266,20 @@ static void a_first_read_that_fills_the_pipeline_pauses_too(void)
   close(fd);
 }
 
+static void a_greeting_too_big_for_the_kernel_does_not_keep_it_from_reading(void)
+{
+  loopback lb = { .at_once = true, .greeting = 32u * 1024 * 1024 };
+  int fd;
+
+  loopback_open(&lb);
+  fd = loopback_client(&lb);
+  CHECK(cro_tcp_queued(lb.tcp) > 0);
+  plain_send(fd, CRO_B("heard"));
+  UNTIL(lb.loop, lb.probe.got.len == 5);
+  loopback_close(&lb);
+  close(fd);
+}
+
 TEST_MAIN(CASE(bytes_come_back_from_an_echo),
           CASE(a_fin_finishes_the_pipeline_and_leaves_the_socket_writable),
           CASE(a_connection_closes_by_itself_when_both_sides_have_finished),
@@ -277,4 +291,5 @@ TEST_MAIN(CASE(bytes_come_back_from_an_echo),
           CASE(a_peer_that_reads_slowly_is_left_alone),
           CASE(an_idle_connection_has_no_write_timer),
           CASE(a_pipeline_that_is_full_is_not_read_for),
-          CASE(a_first_read_that_fills_the_pipeline_pauses_too))
+          CASE(a_first_read_that_fills_the_pipeline_pauses_too),
+          CASE(a_greeting_too_big_for_the_kernel_does_not_keep_it_from_reading))

@@ -98,6 +98,14 @@ static void on_closed(void *arg, cro_tcp *tcp, int err)
     self->tcp = NULL;
 }
 
+static void greet(loopback *self)
+{
+  char *bytes = calloc(1, self->greeting);
+
+  CHECK(probe_send(&self->probe, (cro_bytes){ bytes, self->greeting }) >= 0);
+  free(bytes);
+}
+
 static void on_accepted(void *arg, cro_tcp *tcp)
 {
   loopback *self = arg;
@@ -112,6 +120,8 @@ static void on_accepted(void *arg, cro_tcp *tcp)
   cro_pipeline_attach(cro_tcp_source(tcp), conn);
   cro_tcp_on_closed(tcp, on_closed, self);
   CHECK_INT(0, cro_tcp_start(tcp, self->at_once));
+  if (self->greeting > 0)
+    greet(self);
 }
 
 static void on_listening(void *arg, int err, cro_listener *listener)

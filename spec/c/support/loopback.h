@@ -35,6 +35,7 @@ typedef struct loopback {
   cro_tcp *tcp; /* NULL once closed */
   int accepted, closed, closed_err;
   bool at_once;
+  size_t greeting; /* bytes pushed as soon as it has been accepted and started */
   probe probe;
 } loopback;
 
