@@ -1,11 +1,10 @@
 #include "bind/json.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
 #include "bind/core.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 enum { depth_max = 128 };
 
@@ -28,26 +27,11 @@ static int refuse(writer *self, const char *reason)
  * ----------------------------------------------------------------------------- */
 
 /* What must be escaped: 0 as is, 'u' as \u00XX, else the letter after the backslash. */
-static char escape_of(unsigned char byte)
-{
-  switch (byte) {
-  case '"':
-  case '\\':
-    return (char)byte;
-  case '\b':
-    return 'b';
-  case '\f':
-    return 'f';
-  case '\n':
-    return 'n';
-  case '\r':
-    return 'r';
-  case '\t':
-    return 't';
-  default:
-    return byte < 0x20 || byte == 0x7f ? 'u' : 0;
-  }
-}
+static const char escapes[256] = {
+  [0 ... 7] = 'u', [0x0b] = 'u', [0x0e ... 0x1f] = 'u', ['"'] = '"',
+  ['\\'] = '\\',   ['\b'] = 'b', ['\f'] = 'f',          ['\n'] = 'n',
+  ['\r'] = 'r',    ['\t'] = 't', [0x7f] = 'u',
+};
 
 static char *put_escape(char *at, unsigned char byte, char letter)
 {
@@ -76,7 +60,7 @@ static int put_string(writer *self, cro_bytes text)
   *at++ = '"';
   for (size_t i = 0; i < text.len; i++) {
     unsigned char byte = (unsigned char)text.at[i];
-    char letter = escape_of(byte);
+    char letter = escapes[byte];
 
     ascii = ascii && byte < 0x80;
     if (letter == 0)
@@ -91,28 +75,13 @@ static int put_string(writer *self, cro_bytes text)
   return 0;
 }
 
-static int put_integer(writer *self, double number)
-{
-  if (number < 0 && cro_buf_add_byte(self->out, '-') != 0)
-    return CRO_E_NOMEM;
-  return cro_buf_add_u64(self->out, (uint64_t)fabs(number));
-}
-
 static int put_number(writer *self, double number)
 {
-  char text[32];
-  int n = 0;
+  char text[CRO_NUMBER_MAX];
 
-  if (number == floor(number) && fabs(number) < 9007199254740992.0)
-    return put_integer(self, number);
   if (!isfinite(number))
     return refuse(self, "JSON has no NaN and no infinity");
-  for (int digits = 15; digits <= 17; digits++) {
-    n = snprintf(text, sizeof text, "%.*g", digits, number);
-    if (strtod(text, NULL) == number)
-      break;
-  }
-  return cro_buf_add(self->out, (cro_bytes){ text, (size_t)n });
+  return cro_buf_add(self->out, (cro_bytes){ text, cro_number_format(number, text) });
 }
 
 /* --- tables
