@@ -30,7 +30,7 @@ static void on_closed(void *arg, cro_tcp *tcp, int err)
   box->err = err;
   cro_list_remove(&box->node);
   lcro_inlet_detach(&box->inlet);
-  lcro_callback_fire(&box->drain, err != 0 ? err : CRO_E_CLOSED);
+  lcro_callback_fire(&box->drain, err); /* 0: closed behind the queue, all is sent */
   lcro_callback_fire(&box->closed, err);
   if (box->chain != NULL) {
     lcro_outlet_end(box->chain, err);
