@@ -44,6 +44,7 @@ struct lcro_exchange {
   cro_request *request;
   cro_response *response;
   const cro_server_call *call; /* only while the entry is opened */
+  bool late;                   /* it waited for its turn: routed when opened */
   lcro_box *boxes[LCRO_BOX_KINDS];
   int refs[LCRO_BOX_KINDS]; /* what anchors a server's boxes until it is settled */
   unsigned holds;

@@ -14,18 +14,23 @@
 static const char class[] = "cro.chain";
 enum { parts_max = 16 };
 
-/* What stands in for a socket: a clock, and nothing to close. */
-typedef struct {
+/* What stands in for a socket: the clock and the deadline of the connection it is
+ * composed for, where there is one, and shared by that connection's chains, so that
+ * parser and serializer know each other. To close it is to end what comes out. */
+typedef struct lcro_loose {
   cro_conn conn; /* first */
   lcro_app *app;
+  lcro_tcp *tcp;   /* NULL: none, or gone */
+  cro_list chains; /* of chain_box.of_conn */
 } loose_conn;
 
 typedef struct {
   lcro_app *app;
-  lcro_tcp
-      *tcp; /* NULL: loose, or the box has no socket any more when its own is NULL */
+  lcro_tcp *tcp;     /* of a socket end; its own tcp is NULL once the socket is gone */
+  lcro_tcp *context; /* the connection of a chain without a socket end, or NULL */
   int tcp_ref;
-  loose_conn loose;
+  loose_conn *loose; /* of a chain without a socket end */
+  cro_list of_conn;
   cro_timer reaper; /* of a loose chain's stages */
   cro_list node;    /* in app->chains while a loose chain has stages */
   cro_stage *inlet; /* head "lua"; NULL when it is gone */
@@ -39,11 +44,29 @@ typedef struct {
 /* --- a connection without a socket
  * ---------------------------------------------------- */
 
+static void forward_deadline(void *arg, cro_wait what)
+{
+  loose_conn *loose = arg;
+
+  if (loose->conn.on_deadline != NULL)
+    loose->conn.on_deadline(loose->conn.deadline_arg, what);
+}
+
+static cro_conn *real(const loose_conn *loose)
+{
+  return loose->tcp != NULL && loose->tcp->tcp != NULL ? cro_tcp_conn(loose->tcp->tcp)
+                                                       : NULL;
+}
+
 static void loose_deadline(cro_conn *conn, cro_wait what, uint64_t ms)
 {
-  (void)conn;
-  (void)what;
-  (void)ms;
+  cro_conn *socket = real((loose_conn *)conn);
+
+  if (socket == NULL)
+    return;
+  socket->on_deadline = forward_deadline;
+  socket->deadline_arg = conn;
+  socket->ops->deadline(socket, what, ms);
 }
 
 static uint64_t loose_now(const cro_conn *conn)
@@ -56,23 +79,92 @@ static void loose_nothing(cro_conn *conn)
   (void)conn;
 }
 
-static cro_bytes loose_address(cro_conn *conn, int *port)
+static void end_chains(cro_conn *conn, int err)
 {
-  (void)conn;
-  *port = -1;
-  return CRO_B("");
+  loose_conn *loose = (loose_conn *)conn;
+  cro_list *node = loose->chains.next;
+
+  for (; node != &loose->chains; node = node->next)
+    lcro_outlet_end(CRO_CONTAINER(node, chain_box, of_conn)->outlet, err);
+}
+
+static void loose_close(cro_conn *conn)
+{
+  end_chains(conn, 0);
+}
+
+static void loose_abort(cro_conn *conn)
+{
+  end_chains(conn, CRO_E_RESET);
+}
+
+static cro_bytes loose_peer(cro_conn *conn, int *port)
+{
+  const lcro_tcp *tcp = ((loose_conn *)conn)->tcp;
+
+  *port = tcp != NULL ? tcp->port : -1;
+  return tcp != NULL ? cro_bytes_of(tcp->host) : CRO_B("");
+}
+
+static cro_bytes loose_local(cro_conn *conn, int *port)
+{
+  const lcro_tcp *tcp = ((loose_conn *)conn)->tcp;
+
+  *port = tcp != NULL ? tcp->local_port : -1;
+  return tcp != NULL ? cro_bytes_of(tcp->local_host) : CRO_B("");
 }
 
 static const cro_conn_ops loose_ops = {
   .deadline = loose_deadline,
   .now = loose_now,
   .flush_later = loose_nothing,
-  .close = loose_nothing,
-  .shutdown = loose_nothing,
-  .abort = loose_nothing,
-  .peer = loose_address,
-  .local = loose_address,
+  .close = loose_close,
+  .shutdown = loose_close,
+  .abort = loose_abort,
+  .peer = loose_peer,
+  .local = loose_local,
 };
+
+/* Of that connection, or (NULL) of nobody. NULL when memory is out. */
+static loose_conn *loose_of(lcro_app *app, lcro_tcp *tcp)
+{
+  loose_conn *loose;
+
+  if (tcp != NULL && tcp->loose != NULL)
+    return tcp->loose;
+  loose = cro_alloc_zero(sizeof *loose);
+  if (loose == NULL)
+    return NULL;
+  loose->conn.ops = &loose_ops;
+  loose->conn.turn = cro_loop_turn(app->loop);
+  loose->app = app;
+  loose->tcp = tcp;
+  cro_list_init(&loose->chains);
+  if (tcp != NULL)
+    tcp->loose = loose;
+  return loose;
+}
+
+void lcro_loose_forget(lcro_loose *loose)
+{
+  loose->tcp = NULL;
+}
+
+static void leave_loose(chain_box *chain)
+{
+  loose_conn *loose = chain->loose;
+
+  chain->loose = NULL;
+  cro_list_remove(&chain->of_conn);
+  if (!cro_list_empty(&loose->chains))
+    return;
+  if (loose->tcp != NULL)
+    loose_deadline(&loose->conn, CRO_WAIT_NOTHING, 0);
+  if (loose->tcp != NULL)
+    loose->tcp->loose = NULL;
+  cro_conn_clear(&loose->conn);
+  cro_free(loose);
+}
 
 static void reap(chain_box *chain)
 {
@@ -83,7 +175,7 @@ static void reap(chain_box *chain)
   chain->first = NULL;
   cro_list_remove(&chain->node);
   cro_pipeline_destroy(first);
-  cro_conn_clear(&chain->loose.conn);
+  leave_loose(chain);
   lcro_release(chain->app->L, &chain->parts_ref);
 }
 
@@ -266,7 +358,8 @@ static void take_connection(lua_State *L, chain_box *chain)
   }
   lua_pop(L, 1);
   if (!chain->from_socket && !chain->to_socket) {
-    chain->tcp = NULL; /* context only: the stages are the chain's own */
+    chain->context = chain->tcp; /* the stages are the chain's own */
+    chain->tcp = NULL;
     return;
   }
   if (chain->tcp == NULL)
@@ -277,13 +370,15 @@ static void take_connection(lua_State *L, chain_box *chain)
     luaL_error(L, "chain: this connection is written already");
 }
 
-static cro_conn *conn_of(chain_box *chain)
+static cro_conn *conn_of(lua_State *L, chain_box *chain)
 {
   if (chain->tcp != NULL)
     return cro_tcp_conn(chain->tcp->tcp);
-  chain->loose = (loose_conn){ .conn = { .ops = &loose_ops }, .app = chain->app };
-  chain->loose.conn.turn = cro_loop_turn(chain->app->loop);
-  return &chain->loose.conn;
+  chain->loose = loose_of(chain->app, chain->context);
+  if (chain->loose == NULL)
+    luaL_error(L, "not enough memory");
+  cro_list_push(&chain->loose->chains, &chain->of_conn);
+  return &chain->loose->conn;
 }
 
 /* core.chain { connection =, parts =, head =, tail =, on_event = } */
@@ -299,6 +394,7 @@ static int l_core_chain(lua_State *L)
   chain->app = app;
   chain->tcp_ref = chain->parts_ref = LUA_NOREF;
   cro_list_init(&chain->node);
+  cro_list_init(&chain->of_conn);
   cro_timer_init(&chain->reaper, reaper_due);
   luaL_getmetatable(L, class);
   lua_setmetatable(L, -2);
@@ -308,7 +404,7 @@ static int l_core_chain(lua_State *L)
   lua_getfield(L, 1, "on_event");
   chain->outlet = lcro_outlet_create(L, app, 3);
   lua_pop(L, 1);
-  link_parts(L, chain, conn_of(chain));
+  link_parts(L, chain, conn_of(L, chain));
   if (chain->first != NULL)
     cro_list_push(&app->chains, &chain->node);
   if (chain->from_socket)
@@ -451,6 +547,8 @@ static int l_chain_gc(lua_State *L)
   if (chain->outlet != NULL) {
     lcro_outlet_close(L, chain->outlet);
     reap(chain);
+    if (chain->loose != NULL)
+      leave_loose(chain);
     lcro_inlet_detach(&chain->inlet);
     lcro_outlet_drop(chain->outlet);
     chain->outlet = NULL;

@@ -57,12 +57,8 @@ static int open_miss(lua_State *L, lcro_exchange *x)
   return 4;
 }
 
-static int handler_open(lua_State *L, lcro_entry *entry)
+static int open_call(lua_State *L, lcro_exchange *x)
 {
-  lcro_exchange *x = (lcro_exchange *)entry;
-
-  if (x->after != LUA_NOREF)
-    return open_after(L, x);
   switch (x->call->hit) {
   case CRO_HIT_ROUTE:
     return open_route(L, x);
@@ -77,6 +73,20 @@ static int handler_open(lua_State *L, lcro_entry *entry)
   }
   lcro_push_box(L, x, LCRO_CONTEXT);
   return 2;
+}
+
+static int handler_open(lua_State *L, lcro_entry *entry)
+{
+  lcro_exchange *x = (lcro_exchange *)entry;
+  cro_server_call call;
+
+  if (x->after != LUA_NOREF)
+    return open_after(L, x);
+  if (!x->late)
+    return open_call(L, x);
+  cro_server_route(x->server->server, x->request, &call);
+  x->call = &call;
+  return open_call(L, x);
 }
 
 static bool handler_again(lcro_entry *entry)
@@ -131,6 +141,14 @@ static void refuse(cro_request *request)
   cro_server_respond(request);
 }
 
+/* A request out of a pipeline that Lua itself pushes: the loop enters it later. What
+ * points into the pushed bytes is good until then, since the arena is held. */
+static void take_later(lcro_exchange *x)
+{
+  x->late = true;
+  (void)lcro_fiber_deliver(x->app, &x->entry);
+}
+
 static void on_request(void *arg, cro_request *request, const cro_server_call *call)
 {
   lcro_server *server = arg;
@@ -145,10 +163,13 @@ static void on_request(void *arg, cro_request *request, const cro_server_call *c
   x->call = call;
   lcro_entry_init(&x->entry, &handler_ops);
   lcro_exchange_hold(x); /* the fiber's */
+  if (server->app->depth > 0) {
+    take_later(x);
+    return;
+  }
   rc = lcro_fiber_enter(server->app, &x->entry);
   if (rc == 0)
     return; /* x may be gone */
-  x->call = NULL;
   if (rc == CRO_FULL) {
     arm_handler_deadline(x, cro_server_timeouts(server->server)->handler);
     return;

@@ -1,6 +1,8 @@
 /* l_tcp.c - the connection box: reading by events, writing, the end. */
 #include "bind/tcp.h"
 
+#include "base/alloc.h"
+
 #include <stdio.h>
 
 static const char connection_class[] = "cro.connection";
@@ -12,6 +14,18 @@ lcro_tcp *lcro_check_tcp(lua_State *L, int index)
 
 /* --- the connection box
  * -------------------------------------------------------------------- */
+
+struct lcro_tcp_head {
+  cro_stage stage; /* first */
+  lcro_tcp *box;   /* NULL: collected */
+};
+
+static void detach_head(lcro_tcp *box)
+{
+  if (box->head != NULL)
+    box->head->box = NULL;
+  box->head = NULL;
+}
 
 static void keep_address(cro_bytes from, char to[64])
 {
@@ -29,7 +43,7 @@ static void on_closed(void *arg, cro_tcp *tcp, int err)
   box->tcp = NULL;
   box->err = err;
   cro_list_remove(&box->node);
-  lcro_inlet_detach(&box->inlet);
+  detach_head(box);
   lcro_callback_fire(&box->drain, err); /* 0: closed behind the queue, all is sent */
   lcro_callback_fire(&box->closed, err);
   if (box->chain != NULL) {
@@ -57,7 +71,7 @@ void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp)
 
   keep_address(conn->ops->peer(conn, &box->port), box->host);
   keep_address(conn->ops->local(conn, &box->local_port), box->local_host);
-  box->self = lcro_anchor(L, -1);
+  (void)L;
   box->tcp = tcp;
   cro_list_push(&box->app->tcps, &box->node);
   cro_tcp_on_closed(tcp, on_closed, box);
@@ -75,6 +89,13 @@ static cro_tcp *open_tcp(lua_State *L, lcro_tcp *box, const char *what)
   if (box->tcp == NULL)
     luaL_error(L, "%s: %s", what, closed_text);
   return box->tcp;
+}
+
+static void let_go(void *owner)
+{
+  lcro_tcp *box = owner;
+
+  lcro_release(box->app->L, &box->self);
 }
 
 /* connection:start(fn(kind, value)) */
@@ -96,42 +117,56 @@ static int l_connection_start(lua_State *L)
   }
   box->taken = true;
   box->in = outlet;
+  box->self = lcro_anchor(L, 1); /* until the end has been told */
+  outlet->on_end = let_go;
+  outlet->owner = box;
   (void)cro_stage_link(cro_tcp_source(tcp), stage);
   stage->conn = cro_tcp_conn(tcp);
   rc = cro_tcp_start(tcp, true);
   return rc == 0 ? 0 : luaL_error(L, "start: %s", cro_err_text(rc));
 }
 
-/* Events of the writing side: a drain wakes who waits for one. */
-static int l_on_write_event(lua_State *L)
+/* Where writes enter: room again wakes who waits for it. */
+static void head_resume(cro_stage *stage)
 {
-  lcro_tcp *box = lua_touserdata(L, lua_upvalueindex(1));
+  lcro_tcp *box = ((lcro_tcp_head *)stage)->box;
 
-  if (strcmp(luaL_checkstring(L, 1), "drain") == 0)
+  if (box != NULL)
     lcro_callback_fire(&box->drain, 0);
-  return 0;
 }
+
+static void head_destroy(cro_stage *stage)
+{
+  lcro_tcp *box = ((lcro_tcp_head *)stage)->box;
+
+  if (box != NULL)
+    box->head = NULL;
+  cro_free(stage);
+}
+
+static const cro_stage_ops head_ops = {
+  .name = "Lua",
+  .produces = &cro_type_bytes,
+  .resume = head_resume,
+  .destroy = head_destroy,
+};
 
 static cro_stage *inlet(lua_State *L, lcro_tcp *box)
 {
   cro_stage *sink = cro_tcp_sink(box->tcp);
 
-  if (box->inlet != NULL)
-    return box->inlet;
+  if (box->head != NULL)
+    return &box->head->stage;
   if (sink->prev != NULL)
     luaL_error(L, "write: this connection is written by its pipeline");
-  if (box->out == NULL) {
-    lua_pushvalue(L, 1);
-    lua_pushcclosure(L, l_on_write_event, 1);
-    box->out = lcro_outlet_create(L, box->app, lua_gettop(L));
-    lua_pop(L, 1);
-  }
-  if (lcro_inlet_stage(box->out, &cro_type_bytes, &box->inlet) == NULL)
+  box->head = cro_alloc(sizeof *box->head);
+  if (box->head == NULL)
     luaL_error(L, "not enough memory");
-  (void)cro_stage_link(box->inlet, sink);
-  box->inlet->conn = cro_tcp_conn(box->tcp);
-  sink->conn = box->inlet->conn;
-  return box->inlet;
+  box->head->box = box;
+  cro_stage_init(&box->head->stage, &head_ops);
+  (void)cro_stage_link(&box->head->stage, sink);
+  sink->conn = box->head->stage.conn = cro_tcp_conn(box->tcp);
+  return &box->head->stage;
 }
 
 static int gone(lua_State *L, const lcro_tcp *box, const char *op)
@@ -278,18 +313,37 @@ static int l_connection_queued(lua_State *L)
   return 1;
 }
 
-/* An open socket anchors its box, and none is open at the end of the state. */
+/* Nobody holds the connection and nobody reads it: it is closed behind what is
+ * queued. */
+static void forget(lcro_tcp *box)
+{
+  cro_conn *conn = cro_tcp_conn(box->tcp);
+
+  detach_head(box);
+  cro_list_remove(&box->node);
+  cro_tcp_on_closed(box->tcp, NULL, NULL);
+  conn->ops->close(conn);
+  box->tcp = NULL;
+}
+
 static int l_connection_gc(lua_State *L)
 {
   lcro_tcp *box = lua_touserdata(L, 1);
 
+  if (box->tcp != NULL)
+    forget(box);
+  if (box->loose != NULL)
+    lcro_loose_forget(box->loose);
+  if (box->in != NULL)
+    box->in->on_end = NULL;
   lcro_callback_cancel(L, &box->drain);
   lcro_callback_cancel(L, &box->closed);
   if (box->in != NULL)
     lcro_outlet_drop(box->in);
-  if (box->out != NULL)
-    lcro_outlet_drop(box->out);
-  box->in = box->out = NULL;
+  if (box->chain != NULL)
+    lcro_outlet_drop(box->chain);
+  box->chain = NULL;
+  box->in = NULL;
   return 0;
 }
 

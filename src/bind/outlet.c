@@ -98,6 +98,8 @@ static void outlet_left(lua_State *L, lcro_entry *entry, bool failed)
   (void)failed;
   if (outlet->app->closing) /* Lua is entered no more: what is left is told to nobody */
     lcro_outlet_close(L, outlet);
+  if (outlet->told_end && outlet->on_end != NULL)
+    outlet->on_end(outlet->owner);
   if (due(outlet))
     pump(outlet);
   else if (outlet->stage != NULL)

@@ -27,6 +27,8 @@ struct lcro_outlet {
   int err;       /* of the end: 0 is "done" */
   bool told_end; /* nothing follows */
   bool closed;
+  void (*on_end)(void *owner); /* the end has been told; NULL: nobody asks */
+  void *owner;
   cro_stage *stage; /* resumed when everything is handled; NULL when it is gone */
 };
 

@@ -5,16 +5,19 @@
 #include "bind/outlet.h"
 #include "net/tcp.h"
 
+typedef struct lcro_tcp_head lcro_tcp_head;
+typedef struct lcro_loose lcro_loose; /* see l_chain.c */
+
 typedef struct lcro_tcp {
   lcro_app *app;
-  cro_tcp *tcp;     /* NULL once the socket is gone */
-  bool taken;       /* source linked: started, or the head of a chain */
-  cro_stage *inlet; /* what writes go through; NULL: none yet, or gone */
-  lcro_outlet *in;  /* events of start */
-  lcro_outlet *out; /* drains of write */
+  cro_tcp *tcp;               /* NULL once the socket is gone */
+  bool taken;                 /* source linked: started, or the head of a chain */
+  struct lcro_tcp_head *head; /* what writes go through; NULL: none yet, or gone */
+  lcro_outlet *in;            /* events of start */
   lcro_callback *drain, *closed;
   lcro_outlet *chain; /* ended when the socket is gone: a chain of C parts only */
   int err;            /* why it closed */
+  lcro_loose *loose;  /* stands in for it in chains without a socket end; or NULL */
   cro_list node;      /* in app->tcps while the socket lives */
   int self;           /* anchors the box while the socket lives */
   char host[64], local_host[64];
@@ -30,6 +33,9 @@ void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp);
 
 /* Resets a connection. */
 void lcro_tcp_abort(cro_tcp *tcp);
+
+/* The connection box goes. */
+void lcro_loose_forget(lcro_loose *loose);
 
 /* At the end: the stages of chains without a socket. */
 void lcro_chains_close(lcro_app *app);

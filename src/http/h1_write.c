@@ -385,7 +385,10 @@ static int writer_finish(cro_stage *stage)
 
 static void writer_fail(cro_stage *stage, int err)
 {
-  cro_h1_abort(session_of(stage), err);
+  cro_h1 *h1 = session_of(stage);
+
+  if (h1->state != CRO_H1_LINGER) /* the refusal already sent is the answer */
+    cro_h1_abort(h1, err);
 }
 
 static void writer_resume(cro_stage *stage)

@@ -81,57 +81,54 @@ void cro_server_respond(cro_request *request)
 
 /* --- the application stage ------------------------------------------------------ */
 
-static void hand_up(cro_server *server, cro_request *request,
-                    const cro_server_call *call)
-{
-  server->ops->request(server->arg, request, call);
-}
-
 /* `OPTIONS *` asks about the server, not about a path (RFC 9110 9.3.7). */
 static bool is_server_options(const cro_request *request)
 {
   return request->method == CRO_OPTIONS && cro_bytes_eq(request->path, CRO_B("*"));
 }
 
-static void miss(cro_server *server, cro_request *request, cro_server_call *call,
-                 int answer)
+static int miss_status(int answer, cro_method method)
 {
-  bool options = answer == CRO_ROUTE_METHOD && request->method == CRO_OPTIONS;
-
-  call->hit = CRO_HIT_MISS;
-  call->status = answer == CRO_ROUTE_NONE     ? 404
-                 : answer == CRO_ROUTE_METHOD ? 405
-                                              : 400;
-  if (options)
-    call->status = 204;
-  if (options ? server->options.options : server->options.misses)
-    hand_up(server, request, call);
-  else
-    answer_miss(request, call->status, call->allowed);
+  if (answer == CRO_ROUTE_NONE)
+    return 404;
+  if (answer != CRO_ROUTE_METHOD)
+    return 400;
+  return method == CRO_OPTIONS ? 204 : 405;
 }
 
-static int route(cro_server *server, cro_request *request)
+void cro_server_route(const cro_server *server, const cro_request *request,
+                      cro_server_call *call)
 {
-  cro_server_call call;
   int found;
 
-  call.allowed = 0;
+  call->hit = CRO_HIT_ALL;
+  call->allowed = 0;
+  if (server->options.all || server->options.router == NULL)
+    return;
   found = cro_router_find(server->options.router, request->method, request->path,
-                          &call.match, &call.allowed);
-  if (found <= 0) {
-    miss(server, request, &call, found);
-    return 0;
+                          &call->match, &call->allowed);
+  if (found == CRO_ROUTE_FOUND) {
+    call->hit = CRO_HIT_ROUTE;
+  } else if (found == CRO_ROUTE_CONDITIONAL) {
+    call->hit = CRO_HIT_CONDITIONAL;
+  } else {
+    call->hit = CRO_HIT_MISS;
+    call->status = miss_status(found, request->method);
   }
-  call.hit = found == CRO_ROUTE_FOUND ? CRO_HIT_ROUTE : CRO_HIT_CONDITIONAL;
-  hand_up(server, request, &call);
-  return 0;
+}
+
+static bool answers_itself(const cro_server *server, const cro_server_call *call)
+{
+  if (call->hit != CRO_HIT_MISS)
+    return false;
+  return call->status == 204 ? !server->options.options : !server->options.misses;
 }
 
 static int app_push(cro_stage *stage, const void *message)
 {
-  connection *self = (connection *)stage;
+  cro_server *server = ((connection *)stage)->server;
   cro_request *request = (cro_request *)(uintptr_t)message;
-  cro_server_call call = { .hit = CRO_HIT_ALL };
+  cro_server_call call;
 
   if (is_server_options(request)) {
     answer_miss(request, 204,
@@ -139,9 +136,11 @@ static int app_push(cro_stage *stage, const void *message)
                     UINT64_C(1) << CRO_OPTIONS);
     return 0;
   }
-  if (!self->server->options.all && self->server->options.router != NULL)
-    return route(self->server, request);
-  hand_up(self->server, request, &call);
+  cro_server_route(server, request, &call);
+  if (answers_itself(server, &call))
+    answer_miss(request, call.status, call.allowed);
+  else
+    server->ops->request(server->arg, request, &call);
   return 0;
 }
 

@@ -87,6 +87,10 @@ void cro_server_describe(const cro_server *server, char *out, size_t room);
 /* Only when nothing listens and no connection is left, or it never started. */
 void cro_server_destroy(cro_server *server);
 
+/* Decides again what a request is: for an owner that could not take it at once. */
+void cro_server_route(const cro_server *server, const cro_request *request,
+                      cro_server_call *call);
+
 /* Sends request->response: complete, or the head of a streaming one. */
 void cro_server_respond(cro_request *request);
 

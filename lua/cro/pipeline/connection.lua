@@ -20,7 +20,10 @@ local meta = component.metatable(Manager)
 local connection = {}
 
 --- Errors of these kinds are the peer's or the network's, not the program's.
-local EXPECTED = { closed = true, reset = true, gone = true, broken_pipe = true, eof = true }
+local EXPECTED = {
+  closed = true, reset = true, gone = true, broken_pipe = true, eof = true,
+  protocol = true, timeout = true, limit = true,
+}
 
 local function check_inner(parts, split, inner)
   local type_, first = parts[split].produces, parts[split + 1]
