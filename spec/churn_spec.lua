@@ -9,7 +9,7 @@ describe("a crolua that served many connections #loop", function()
   teardown(function() program.remove(folder) end)
 
   it("is as small as before within 2 MiB, and holds no handle of theirs", function()
-    local result = program.shell(folder, program.quote(root .. "/bench/memory") .. " 2000", {
+    local result = program.shell(folder, program.quote(root .. "/bench/memory") .. " 10000", {
       env = "CROLUA=" .. program.quote(program.crolua()),
       seconds = 60,
     })
