@@ -139,23 +139,6 @@ case("promise_then_keep_turn", OBJECTS, function(n)
 end)
 
 case("await_keep_other_fiber", OBJECTS, function(n)
-  local promise = Promise.new()
-  local other = cro.start(function()
-    for i = 1, n do
-      local mine = promise
-      promise = Promise.new()
-      mine:keep(i)
-      await(Promise.kept())
-      cro.sleep(0)
-    end
-  end)
-  for _ = 1, n do
-    await(promise)
-  end
-  await(other)
-end)
-
-case("await_keep_ping_pong", OBJECTS, function(n)
   local there, back = Promise.new(), Promise.new()
   cro.start(function()
     for _ = 1, n / 2 do

@@ -28,6 +28,16 @@ local Tap = {}
 Tap.__index = Tap
 Tap.__name = "cro.Tap"
 
+--- What a tap calls, and how it queues.
+---@class cro.TapCallbacks
+---@field value nil|fun(value: any)
+---@field done nil|fun()
+---@field quit nil|fun(err: any)
+---@field tap nil|fun(tap: cro.Tap) is given the tap before anything else
+---@field buffer integer|nil values that may queue for a tap of a live source
+---@field policy "error"|"drop_oldest"|"drop_newest"|nil what happens then
+---@field with_fiber boolean|nil close it when the job of this fiber ends
+
 local function check_callback(name, fn)
   if type(fn) == "function" then return end
   errors.misuse(("%s: expected a function, got a %s"):format(name, type(fn)))
@@ -74,6 +84,7 @@ local function new_whenever(block)
     handling = true,
     closed = false,
     live = true, -- the source has not ended
+    over = false, -- nothing more may reach the handler
     closer = discard,
     upstream = false, -- the source's own
     prev = false, -- older in the block's list
@@ -95,6 +106,7 @@ local function new_tap()
     handling = true,
     closed = false,
     live = true,
+    over = false,
     closer = discard,
     upstream = false,
     prev = false,
@@ -121,6 +133,7 @@ end
 local function with_operators(self, supply, handler)
   self.bare, self.handling = false, false
   local head = function(value)
+    if self.over then return end
     self.handling = true
     handler(value)
     self.handling = false
@@ -173,7 +186,7 @@ end
 
 --- Connects a supply to a plain tap.
 ---@param supply cro.Supply
----@param callbacks { value: nil|fun(value: any), done: nil|fun(), quit: nil|fun(err: any), tap: nil|fun(tap: cro.Tap), buffer: integer|nil, policy: string|nil }
+---@param callbacks cro.TapCallbacks
 ---@return cro.Tap
 function line.tap(supply, callbacks)
   local self = new_tap()
@@ -200,7 +213,7 @@ end
 --- the source. `done` is the rest of the chain's.
 function line.complete(self, done)
   if self.closed then return end
-  turn.close_line(self)
+  turn.close_source(self)
   done()
 end
 

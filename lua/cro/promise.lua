@@ -246,10 +246,15 @@ function Promise:or_else(fn) return derive(self, "or_else", fn, "broken") end
 function Promise:settled(fn) return derive(self, "settled", fn, "settled") end
 
 local function run_started(self)
-  local fn, rec = self.fn, S.current
+  local fn, rec, argument = self.fn, S.current, self.value
   if self.state ~= "planned" then return end
   self.from = rec
-  local ok, value = xpcall(fn, trace)
+  local ok, value
+  if argument == nil then
+    ok, value = xpcall(fn, trace)
+  else
+    ok, value = xpcall(fn, trace, argument)
+  end
   if rec.used then fiber.end_job(rec) end
   if ok then return settle(self, "kept", value) end
   return break_it(self, value)
@@ -264,12 +269,13 @@ function Promise.start(fn, ...)
   if type(fn) ~= "function" then
     errors.misuse("start: expected a function, got a " .. type(fn))
   end
-  local n = select("#", ...)
-  if n > 0 then
-    local args, body = { ... }, fn
-    fn = function() return body(unpack(args, 1, n)) end
+  local n, body = select("#", ...), fn
+  if n > 1 then
+    local args = { ... }
+    body = function() return fn(unpack(args, 1, n)) end
   end
-  local promise = new(run_started, fn, false, true)
+  local promise = new(run_started, body, false, true)
+  if n == 1 then promise.value = ... end -- its place until there is a result
   fiber.push(promise)
   return promise
 end

@@ -31,10 +31,8 @@ turn.SCHEDULED = SCHEDULED
 local function enter_closed() error(STOP, 0) end
 
 local function ignore() end
-
 --- Stands for the consumer of a block that has ended.
 turn.DEAD = { enter = enter_closed }
-turn.enter_closed = enter_closed
 
 local function in_chain(owner, scope)
   while scope do
@@ -133,14 +131,22 @@ local function detach(line)
   if line.waiters then line.waiters:room() end
 end
 
---- Stops delivery to a line and closes its source. The owner's end waits for it.
-function turn.close_line(line)
+--- Closes the source of a line; the operators may still flush what they hold. The
+--- owner's end waits for the source.
+function turn.close_source(line)
   if line.closed then return end
   detach(line)
   if line.owner == line then drop_queue(line) end
   if not line.live then return end
   line.owner.ending = line.owner.ending + 1
   line.closer(line)
+end
+local close_source = turn.close_source
+
+--- Stops delivery to a line and closes its source.
+function turn.close_line(line)
+  line.over = true
+  return close_source(line)
 end
 local close_line = turn.close_line
 
@@ -152,7 +158,7 @@ local function interrupt_holder(block)
   while scope and scope ~= block and scope.under ~= block do
     scope = scope.under
   end
-  if scope == block and rec.scope == block then return fiber.interrupt(rec) end
+  if rec.scope == block then return fiber.interrupt(rec) end
   if scope and scope.waiter == rec and scope.busy == rec then
     turn.end_block(scope, "quit", STOP)
   end
@@ -189,7 +195,8 @@ turn.uncount = uncount
 
 --- The end of the chain of operators: the line's own `last`, then it is over.
 function turn.on_finish(line)
-  line.handling = true
+  if line.over then return end
+  line.over, line.handling = true, true
   if not line.closed then detach(line) end
   if line.on_last then line.on_last() end
   uncount(line.owner)
@@ -253,7 +260,7 @@ end
 
 local function run_last(line)
   if line.closed then return end
-  close_line(line)
+  close_source(line)
   local ok, err = xpcall(on_finish, trace, line)
   if not ok then return failed(line.owner, line, err) end
 end
@@ -358,13 +365,23 @@ function turn.drain(owner)
   return release(owner)
 end
 
+--- The line's own close callbacks come between its source's end and the owner.
+local function run_line_closers(line, outcome)
+  cleanup.run(outcome.list, "a close callback")
+  return turn.finish_line(line, outcome.kind, outcome.err)
+end
+
 --- The source of a line is over. Called once by the source, on any fiber.
 ---@param line table
 ---@param kind integer DONE or QUIT
 ---@param err any
 function turn.finish_line(line, kind, err)
   if not line.live then return end
-  if line.closers then return turn.close_callbacks(line, kind, err) end
+  if line.closers then
+    local outcome = { list = line.closers, kind = kind, err = err }
+    line.closers, line.closer = nil, ignore
+    return fiber.run_now(run_line_closers, line, outcome)
+  end
   line.live = false
   local owner = line.owner
   if line.closed then
@@ -378,18 +395,6 @@ function turn.finish_line(line, kind, err)
   handle(owner, line, kind, err)
   S.scope = outer
   return release(owner)
-end
-
-local function after_callbacks(line, outcome)
-  cleanup.run(outcome.list, "a close callback")
-  turn.finish_line(line, outcome.kind, outcome.err)
-end
-
---- The line's own close callbacks come between its source's end and the owner.
-function turn.close_callbacks(line, kind, err)
-  local list = line.closers
-  line.closers, line.closer = nil, ignore
-  fiber.run_now(after_callbacks, line, { list = list, kind = kind, err = err })
 end
 
 return turn

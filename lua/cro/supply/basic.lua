@@ -62,6 +62,7 @@ end, "callable")
 local function head_op(head, n, self)
   local done, seen = line.done_of(self), 0
   return function(value)
+    if seen >= n then return end
     seen = seen + 1
     head(value)
     if seen >= n then return line.complete(self, done) end
