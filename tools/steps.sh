@@ -38,15 +38,22 @@ step() {
     failures="$failures
   $name: $log"
     note FAILED "$name" "$took"
-    tail -n "${CRO_TAIL:-60}" "$log" | sed 's/^/    /'
+    shown "$log" | sed 's/^/    /'
     ;;
   esac
 }
 
 # What a test program says about itself, behind the time.
 figures() {
-  grep -Eo '^[0-9]+ successes / [0-9]+ failures / [0-9]+ errors|[0-9]+% tests passed.*' \
-    "$1" | tail -n 1 | sed 's/^/, /'
+  cases=$(grep -c '^ok [0-9]' "$1") || cases=0
+  [ "$cases" -eq 0 ] || printf ', %s cases' "$cases"
+  grep -Eo '^[0-9]+% tests passed.*|^[0-9]+ drivers.*' "$1" | tail -n 1 | sed 's/^/, /'
+}
+
+# Of a failed step: the cases that failed, where the log is of cases, and its end.
+shown() {
+  awk '/^not ok/ { show = 1 } /^ok/ { show = 0 } show' "$1" | head -n 200
+  tail -n "${CRO_TAIL:-60}" "$1" | grep -v '^ok [0-9]' || :
 }
 
 summary() {
