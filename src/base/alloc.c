@@ -5,11 +5,22 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* Atomic because a post may come from any thread; relaxed because they order nothing.
  */
 static atomic_uint_fast64_t live;
 static atomic_uint_fast64_t fail_in; /* 0: never; 1: the next call fails */
+
+static atomic_uint_fast64_t peak; /* of live, since memory was last given back */
+
+/* Below this many blocks a peak is not worth a walk over the heap. */
+enum { worth_trimming = 4096 };
 
 /* A size above PTRDIFF_MAX is a sum that overflowed, not a wish. */
 static bool must_fail(size_t size)
@@ -22,9 +33,24 @@ static bool must_fail(size_t size)
   return atomic_fetch_sub_explicit(&fail_in, 1, memory_order_relaxed) == 1;
 }
 
-static void count(int64_t blocks)
+static void count_new(void)
 {
-  atomic_fetch_add_explicit(&live, (uint64_t)blocks, memory_order_relaxed);
+  uint64_t now = atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) + 1;
+
+  /* Two threads may lose a peak to each other: it is only a hint. */
+  if (now > atomic_load_explicit(&peak, memory_order_relaxed))
+    atomic_store_explicit(&peak, now, memory_order_relaxed);
+}
+
+/* The C library keeps what is freed in the middle of its heap. After a storm of
+ * connections that is most of the process, so it is handed back when three quarters of
+ * the blocks are gone: once per storm, never in a steady state. */
+static void give_back(uint64_t now)
+{
+  atomic_store_explicit(&peak, now, memory_order_relaxed);
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 void *cro_alloc(size_t size)
@@ -35,7 +61,7 @@ void *cro_alloc(size_t size)
     return NULL;
   block = malloc(size);
   if (block != NULL)
-    count(1);
+    count_new();
   return block;
 }
 
@@ -47,7 +73,7 @@ void *cro_alloc_zero(size_t size)
     return NULL;
   block = calloc(1, size);
   if (block != NULL)
-    count(1);
+    count_new();
   return block;
 }
 
@@ -62,10 +88,15 @@ void *cro_realloc(void *block, size_t size)
 
 void cro_free(void *block)
 {
+  uint64_t now, high;
+
   if (block == NULL)
     return;
-  count(-1);
   free(block);
+  now = atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed) - 1;
+  high = atomic_load_explicit(&peak, memory_order_relaxed);
+  if (high > worth_trimming && now < high / 4)
+    give_back(now);
 }
 
 uint64_t cro_alloc_live(void)
@@ -84,4 +115,11 @@ void cro_alloc_init(void)
 
   if (text != NULL)
     cro_alloc_fail_at(strtoull(text, NULL, 10));
+}
+
+void cro_alloc_trim(void)
+{
+#ifdef __GLIBC__
+  (void)malloc_trim(0);
+#endif
 }

@@ -3,6 +3,7 @@
 #include "support/test.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void counts_live_blocks(void)
@@ -83,7 +84,43 @@ static void counts_exactly_when_threads_allocate_at_once(void)
   CHECK_INT(before, cro_alloc_live());
 }
 
+static long resident_pages(void)
+{
+  long size = 0, resident = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+
+  if (file == NULL)
+    return -1;
+  if (fscanf(file, "%ld %ld", &size, &resident) != 2)
+    resident = -1;
+  fclose(file);
+  return resident;
+}
+
+/* One block at the end keeps the C library from shrinking its heap by itself. */
+static void memory_goes_back_to_the_system_after_a_storm(void)
+{
+  enum { storm = 20000, size = 1000 };
+  static void *blocks[storm];
+  long full;
+  void *last;
+
+  for (int i = 0; i < storm; i++)
+    memset(blocks[i] = cro_alloc(size), 1, size);
+  last = cro_alloc(size);
+  full = resident_pages();
+  for (int i = 0; i < storm; i++)
+    cro_free(blocks[i]);
+#if !defined(CRO_SANITIZE) && defined(__GLIBC__)
+  if (full > 0)
+    CHECK(resident_pages() < full - storm * (long)size / 4096 / 2);
+#endif
+  (void)full;
+  cro_free(last);
+}
+
 TEST_MAIN(CASE(counts_live_blocks), CASE(zeroed_memory_is_zero),
           CASE(the_nth_call_fails_once_whatever_it_is),
           CASE(the_environment_can_ask_for_a_failure),
+          CASE(memory_goes_back_to_the_system_after_a_storm),
           CASE(counts_exactly_when_threads_allocate_at_once))
