@@ -44,7 +44,7 @@ accepts() {
 
 local function client_lines(plan, lines)
   for at, client in ipairs(plan.clients or {}) do
-    lines[#lines + 1] = ("timeout -k 1 20 sh -c %s >client%d.out 2>client%d.err </dev/null; echo $? >client%d.status")
+    lines[#lines + 1] = ("timeout --foreground -k 1 20 sh -c %s >client%d.out 2>client%d.err </dev/null; echo $? >client%d.status")
       :format(program.quote(client.run), at, at, at)
   end
 end
@@ -63,7 +63,7 @@ local function script_of(path, plan, port, peer_port)
     lines[#lines + 1] = "accepts $PEER_PORT $beside || echo 'nobody listens beside it' >&2"
   end
   -- timeout passes signals on and ends as the example does
-  lines[#lines + 1] = ("timeout -k 10 25 %s %s %s >example.out 2>example.err </dev/null & example=$!"):format(
+  lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err </dev/null & example=$!"):format(
     program.quote(program.crolua()), program.quote(path), plan.arguments or "")
   if plan.port then
     lines[#lines + 1] = "accepts $PORT $example || echo 'it does not listen' >&2"

@@ -32,4 +32,8 @@ void cro_alloc_fail_at(uint64_t n);
 /* Reads CRO_FAIL_ALLOC; called once by the program's start. */
 void cro_alloc_init(void);
 
+/* Gives what is free back to the system, where the allocator below can. Slow: after a
+ * crowd has left, not in between. */
+void cro_alloc_trim(void);
+
 #endif

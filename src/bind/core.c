@@ -112,8 +112,10 @@ void lcro_report(lcro_app *app, lua_State *L, const char *traceback)
     lua_pushstring(L, traceback);
   else
     lua_pushnil(L);
+  app->depth++; /* nothing else is entered meanwhile: L may be the scratch thread */
   if (lua_pcall(L, 3, 0, 0) != 0)
     report_plainly(L, at, traceback);
+  app->depth--;
   lua_settop(L, at - 1);
 }
 

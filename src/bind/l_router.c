@@ -69,6 +69,7 @@ static void push_typed(lua_State *L, const cro_segment_type *type, cro_bytes tex
 
 int lcro_push_captures(lua_State *L, const cro_route_match *match)
 {
+  luaL_checkstack(L, CRO_ROUTE_CAPTURES + 4, "captures");
   for (uint32_t i = 0; i < match->count; i++) {
     cro_bytes text = match->captures[i].text;
 
@@ -199,7 +200,6 @@ static bool add_candidate(void *arg, cro_method method, bool conditional,
   lua_createtable(L, (int)match->count + 1, 1);
   lua_pushnumber(L, match->route);
   lua_rawseti(L, -2, 1);
-  luaL_checkstack(L, CRO_ROUTE_CAPTURES + 4, "captures");
   n = lcro_push_captures(L, match);
   for (int i = n; i > 0; i--)
     lua_rawseti(L, -1 - i, i + 1);

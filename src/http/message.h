@@ -24,15 +24,13 @@ extern const cro_type cro_type_request;
 extern const cro_type cro_type_response;
 
 /* The methods llhttp knows that a server may route, in the order of CRO_METHODS. */
-#define CRO_METHODS(X)                                                                 \
-  X(GET)                                                                               \
-  X(HEAD)                                                                              \
-  X(POST)                                                                              \
-  X(PUT)                                                                               \
-  X(DELETE) X(PATCH) X(OPTIONS) X(TRACE) X(CONNECT) X(PROPFIND) X(PROPPATCH) X(MKCOL)  \
-      X(COPY) X(MOVE) X(LOCK) X(UNLOCK) X(SEARCH) X(BIND) X(REBIND) X(UNBIND) X(ACL)   \
-          X(REPORT) X(MKACTIVITY) X(CHECKOUT) X(MERGE) X(NOTIFY) X(SUBSCRIBE)          \
-              X(UNSUBSCRIBE) X(PURGE) X(MKCALENDAR) X(LINK) X(UNLINK)
+/* clang-format off */
+#define CRO_METHODS(X)                                                             \
+  X(GET) X(HEAD) X(POST) X(PUT) X(DELETE) X(PATCH) X(OPTIONS) X(TRACE) X(CONNECT)  \
+  X(PROPFIND) X(PROPPATCH) X(MKCOL) X(COPY) X(MOVE) X(LOCK) X(UNLOCK) X(SEARCH)    \
+  X(BIND) X(REBIND) X(UNBIND) X(ACL) X(REPORT) X(MKACTIVITY) X(CHECKOUT) X(MERGE)  \
+  X(NOTIFY) X(SUBSCRIBE) X(UNSUBSCRIBE) X(PURGE) X(MKCALENDAR) X(LINK) X(UNLINK)
+/* clang-format on */
 
 typedef enum cro_method {
 #define CRO_METHOD_ENUM(name) CRO_##name,

@@ -48,6 +48,7 @@ struct cro_loop {
   cro_list ending; /* of cro_tcp.dirty: socket closed, to be finalised */
   cro_list lookups_waiting, lookups_busy;
   unsigned lookups_running, lookups_max;
+  size_t tcp_peak; /* connections since memory was last given back */
   size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
   cro_buf spare[net_spare_bufs];
   size_t spares;

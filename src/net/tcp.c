@@ -357,6 +357,8 @@ int cro_tcp_create(cro_tcp **out, cro_loop *loop, int fd, const net_address *pee
   cro_timer_init(&tcp->stall, cro_tcp_stalled);
   cro_list_push(&loop->tcps, &tcp->node);
   loop->tcp_count++;
+  if (loop->tcp_count > loop->tcp_peak)
+    loop->tcp_peak = loop->tcp_count;
   *out = tcp;
   return 0;
 }
@@ -422,6 +424,17 @@ void cro_tcp_end(cro_tcp *tcp, int err, bool broken, bool reset)
 }
 
 /* The socket may be the head of one chain and the tail of another. */
+/* After a crowd has left its memory goes back; the allocator alone keeps it. */
+static void give_back(cro_loop *loop)
+{
+  enum { crowd = 1024 };
+
+  if (loop->tcp_peak < crowd || loop->tcp_count > loop->tcp_peak / 8)
+    return;
+  loop->tcp_peak = loop->tcp_count;
+  cro_alloc_trim();
+}
+
 static void destroy_stages(cro_tcp *tcp)
 {
   cro_stage *first = &tcp->sink;
@@ -452,5 +465,6 @@ void cro_tcp_finalise(cro_tcp *tcp)
   cro_free(tcp->texts);
   cro_list_remove(&tcp->node);
   loop->tcp_count--;
+  give_back(loop);
   cro_free(tcp);
 }
