@@ -8,19 +8,11 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 /* Atomic because a post may come from any thread; relaxed because they order nothing.
  */
 static atomic_uint_fast64_t live;
 static atomic_uint_fast64_t fail_in; /* 0: never; 1: the next call fails */
-
-static atomic_uint_fast64_t peak; /* of live, since memory was last given back */
-
-/* Below this many blocks a peak is not worth a walk over the heap. */
-enum { worth_trimming = 4096 };
 
 /* A size above PTRDIFF_MAX is a sum that overflowed, not a wish. */
 static bool must_fail(size_t size)
@@ -33,24 +25,9 @@ static bool must_fail(size_t size)
   return atomic_fetch_sub_explicit(&fail_in, 1, memory_order_relaxed) == 1;
 }
 
-static void count_new(void)
+static void count(int64_t blocks)
 {
-  uint64_t now = atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) + 1;
-
-  /* Two threads may lose a peak to each other: it is only a hint. */
-  if (now > atomic_load_explicit(&peak, memory_order_relaxed))
-    atomic_store_explicit(&peak, now, memory_order_relaxed);
-}
-
-/* The C library keeps what is freed in the middle of its heap. After a storm of
- * connections that is most of the process, so it is handed back when three quarters of
- * the blocks are gone: once per storm, never in a steady state. */
-static void give_back(uint64_t now)
-{
-  atomic_store_explicit(&peak, now, memory_order_relaxed);
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
+  atomic_fetch_add_explicit(&live, (uint64_t)blocks, memory_order_relaxed);
 }
 
 void *cro_alloc(size_t size)
@@ -61,7 +38,7 @@ void *cro_alloc(size_t size)
     return NULL;
   block = malloc(size);
   if (block != NULL)
-    count_new();
+    count(1);
   return block;
 }
 
@@ -73,7 +50,7 @@ void *cro_alloc_zero(size_t size)
     return NULL;
   block = calloc(1, size);
   if (block != NULL)
-    count_new();
+    count(1);
   return block;
 }
 
@@ -88,15 +65,10 @@ void *cro_realloc(void *block, size_t size)
 
 void cro_free(void *block)
 {
-  uint64_t now, high;
-
   if (block == NULL)
     return;
+  count(-1);
   free(block);
-  now = atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed) - 1;
-  high = atomic_load_explicit(&peak, memory_order_relaxed);
-  if (high > worth_trimming && now < high / 4)
-    give_back(now);
 }
 
 uint64_t cro_alloc_live(void)
