@@ -146,6 +146,25 @@ static bool work_left(const cro_loop *loop)
          !cro_list_empty(&loop->ending);
 }
 
+/* What is runnable may answer more on the same connections: their output waits for
+ * it, so that a handler that awaits costs no write of its own. Not for long: others
+ * wait for that output. */
+static bool hold_output(cro_loop *loop)
+{
+  enum { turns_max = 32, ms_max = 1 };
+  uint64_t now = uv_now(&loop->uv);
+
+  if (loop->held == 0)
+    loop->held_since = now;
+  if ((loop->woken || !cro_list_empty(&loop->turn.ready)) && loop->held < turns_max &&
+      now - loop->held_since <= ms_max) {
+    loop->held++;
+    return true;
+  }
+  loop->held = 0;
+  return false;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
   cro_loop *loop = prepare->data;
@@ -154,7 +173,8 @@ static void on_prepare(uv_prepare_t *prepare)
   cro_turn_run(&loop->turn);
   run_hook(loop);
   cro_wheel_advance(loop->wheel, uv_now(&loop->uv));
-  flush_dirty(loop);
+  if (!hold_output(loop))
+    flush_dirty(loop);
   finalise_ended(loop);
   set_alarm(loop);
   if (work_left(loop))

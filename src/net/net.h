@@ -43,9 +43,11 @@ struct cro_loop {
   int kept;        /* cro_loop_keep */
   int reserve;     /* a descriptor to spare for EMFILE; -1 when there is none */
   cro_list tcps, listeners, signals, connectings;
-  cro_list dirty;  /* of cro_tcp.dirty: output to flush */
-  cro_list fresh;  /* of cro_tcp.fresh: first read to try */
-  cro_list ending; /* of cro_tcp.dirty: socket closed, to be finalised */
+  unsigned held;       /* turns in a row whose output was held back */
+  uint64_t held_since; /* ms; the first of them */
+  cro_list dirty;      /* of cro_tcp.dirty: output to flush */
+  cro_list fresh;      /* of cro_tcp.fresh: first read to try */
+  cro_list ending;     /* of cro_tcp.dirty: socket closed, to be finalised */
   cro_list lookups_waiting, lookups_busy;
   unsigned lookups_running, lookups_max;
   size_t tcp_peak; /* connections since memory was last given back */
