@@ -85,20 +85,24 @@ local function close_tap(line)
   return turn.finish_line(line, DONE)
 end
 
+-- Loops that call handlers are `while` loops: see docs/decisions/reactive-core.md.
+
 local function finish(self, kind, err)
-  local taps, count = self.taps, self.count
+  local taps, count, i = self.taps, self.count, 1
   self.taps, self.count, self.holes = {}, 0, 0
-  for i = 1, count do
+  while i <= count do
     if not taps[i].closed then turn.finish_line(taps[i], kind, err) end
+    i = i + 1
   end
 end
 
 local function deliver(self, kind, value)
   if kind ~= VALUE then return finish(self, kind, value) end
-  local taps = self.taps
-  for i = 1, self.count do
+  local taps, count, i = self.taps, self.count, 1
+  while i <= count do
     local line = taps[i]
     if not line.closed then line.enter(line, value) end
+    i = i + 1
   end
 end
 
@@ -219,10 +223,11 @@ end
 function Supplier:emit(value)
   if self.emitting or not self.plainly then return slow_emit(self, VALUE, value) end
   self.emitting = true
-  local taps = self.taps
-  for i = 1, self.count do
+  local taps, count, i = self.taps, self.count, 1
+  while i <= count do
     local line = taps[i]
     if not line.closed then line.enter(line, value) end
+    i = i + 1
   end
   if self.later then deliver_later(self) end
   self.emitting = false

@@ -78,9 +78,10 @@ function Supply:tap(callbacks)
 end
 
 local function run_list(target, source)
-  local list = source.list
-  for i = 1, source.n do
+  local list, n, i = source.list, source.n, 1
+  while i <= n do
     target.enter(target, list[i])
+    i = i + 1
   end
 end
 

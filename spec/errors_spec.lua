@@ -1,0 +1,66 @@
+local errors = require "cro.errors"
+
+describe("cro.errors", function()
+  it("makes tables whose text is their message", function()
+    local err = errors.new("timeout", "took too long", { phase = "connect", cause = "why" })
+    assert.equal("took too long", tostring(err))
+    assert.equal("timeout", err.kind)
+    assert.equal("connect", err.phase)
+    assert.equal("why", err.cause)
+    assert.equal("it took too long!", "it " .. err .. "!")
+    assert.is_true(errors.is(err))
+    assert.is_false(errors.is { kind = "timeout" })
+  end)
+
+  it("wraps what is no table and leaves tables of the script alone", function()
+    local own = {}
+    assert.equal(own, errors.wrap(own))
+    assert.equal("text", errors.wrap("text").message)
+    assert.equal("12", errors.wrap(12).message)
+    assert.equal("an error without a message", errors.wrap(nil).message)
+  end)
+
+  it("keeps the first traceback, and gives none to what only unwinds", function()
+    local err = errors.new("error", "m")
+    assert.matches("stack traceback", errors.trace(err).traceback, 1, true)
+    local first = err.traceback
+    assert.equal(first, errors.trace(err).traceback)
+    assert.is_nil(errors.trace(errors.STOP).traceback)
+    assert.is_nil(errors.trace(errors.new("cancelled", "c")).traceback)
+    assert.matches("stack traceback", errors.trace("text").traceback, 1, true)
+  end)
+
+  it("tells what must not be swallowed", function()
+    assert.is_true(errors.is_unwinding(errors.STOP))
+    assert.is_true(errors.is_unwinding(errors.LAST))
+    assert.is_true(errors.is_unwinding(errors.new("cancelled", "c")))
+    assert.is_false(errors.is_unwinding(errors.new("error", "e")))
+    assert.is_false(errors.is_unwinding("stop"))
+    assert.is_true(errors.is_stop(errors.STOP))
+    assert.is_false(errors.is_stop(errors.new("cancelled", "c")))
+  end)
+
+  it("raises misuse as a string with the place of the script", function()
+    local ok, err = pcall(errors.misuse, "wrong")
+    assert.is_false(ok)
+    assert.equal("string", type(err))
+    assert.matches("errors_spec.lua:%d+: wrong$", err)
+  end)
+
+  it("notes the awaits it passed, without end only up to a bound", function()
+    local err = errors.new("error", "m")
+    for _ = 1, 100 do
+      errors.awaited(err)
+    end
+    assert.is_true(#err.awaited > 5)
+    assert.is_true(#err.awaited < 50)
+    assert.equal("text", errors.awaited "text")
+  end)
+
+  it("describes an error with its traceback, awaits and causes", function()
+    local cause = errors.new("error", "the cause")
+    local err = errors.new("error", "the error", { cause = cause, traceback = "\nthe traceback", awaited = { "a:1" } })
+    assert.equal("the error\nthe traceback\n  awaited at a:1\ncaused by: the cause", errors.describe(err))
+    assert.equal("text", errors.describe "text")
+  end)
+end)
