@@ -10,11 +10,13 @@
 --- coroutine that raised is never used again.
 local S = require "cro.state"
 local errors = require "cro.errors"
+local misplaced = require "cro.misplaced"
 
 local fiber = {}
 
 local OUTSIDE = S.OUTSIDE
 local resume, yield, running = coroutine.resume, coroutine.yield, coroutine.running
+local isyieldable = coroutine.isyieldable
 local traceback = debug.traceback
 
 --- Deeper, a delivery goes to the ready queue: LuaJIT's own limit is the C stack.
@@ -170,9 +172,6 @@ function fiber.current()
   return rec ~= OUTSIDE and rec or nil
 end
 
-local NOWAIT = "a plain tap of a Supplier, a signal or another live source runs inside emit and may not wait; "
-  .. "use whenever in a block, each(), or tap { buffer = n, value = f }"
-
 --- Raises when the running code was cancelled or its block has ended; what every wait
 --- does before and after. For code that does not wait but is a place where it might.
 function fiber.check()
@@ -193,15 +192,10 @@ local check = fiber.check
 ---@return cro.Fiber
 function fiber.may_wait(what)
   local rec, scope = S.current, S.scope
-  if rec == OUTSIDE then
-    errors.misuse(what .. " outside of a fiber: run the script with crolua, "
-      .. "or wrap it in cro.run(function() ... end)")
-  end
-  if scope and scope.nowait then errors.misuse(what .. ": " .. NOWAIT) end
-  if running() ~= rec.co then
-    errors.misuse(what .. " inside a coroutine that is not a fiber: "
-      .. "wait outside of it, or use cro.start instead of coroutine.wrap")
-  end
+  if rec == OUTSIDE then misplaced.outside(what) end
+  if scope and scope.nowait then misplaced.plain_tap(what) end
+  if running() ~= rec.co then misplaced.coroutine(what) end
+  if not isyieldable() then misplaced.within_c(what) end
   check()
   return rec
 end

@@ -111,6 +111,22 @@ describe("R18: turns", function()
     assert.equal(7, cro.await(promise))
   end))
 
+  it("refuses a wait in a function that C calls back, and goes on as if nothing had happened", world.inside(function()
+    local promise = Promise.new()
+    local function waits() cro.await(promise) end
+    for _, call in ipairs {
+      function() table.sort({ 2, 1, 3 }, waits) end,
+      function() return (("x"):gsub("x", waits)) end,
+    } do
+      local ok, err = pcall(call)
+      assert.is_false(ok)
+      assert.matches("r01_fibers_spec.lua:%d+: await in a function that C calls back", err)
+      assert.matches("wait before or after it", err, 1, true)
+    end
+    cro.start(function() promise:keep(7) end)
+    assert.equal(7, cro.await(promise))
+  end))
+
   it("asks for a turn when something becomes runnable outside of one", function()
     local asked = 0
     fiber.install {
