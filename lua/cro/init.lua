@@ -39,7 +39,6 @@ local FIELDS = {
 
 --- Names that are modules.
 local MODULES = {
-  Channel = "cro.channel",
   tcp = "cro.tcp",
   signal = "cro.signal",
   json = "cro.json",

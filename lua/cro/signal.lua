@@ -15,6 +15,9 @@ local function signal(...)
     if type(name) ~= "string" then
       error(('cro.signal: argument %d: a name such as "SIGINT" expected, got %s'):format(i, type(name)), 2)
     end
+    if not core.signal_known(name) then
+      error(("cro.signal: '%s' is no signal; give a name such as SIGINT"):format(name), 2)
+    end
   end
   return supplies.from_source {
     name = "signal " .. table.concat(names, ", "),

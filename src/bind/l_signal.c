@@ -119,6 +119,13 @@ static int l_core_signal(lua_State *L)
   return 1;
 }
 
+/* core.signal_known(name): is there such a signal? */
+static int l_core_signal_known(lua_State *L)
+{
+  lua_pushboolean(L, cro_signal_number(lcro_checkbytes(L, 1)) >= 0);
+  return 1;
+}
+
 static const luaL_Reg methods[] = {
   { "close", l_signal_close },
   { NULL, NULL },
@@ -129,4 +136,6 @@ void lcro_open_signal(lua_State *L)
   lcro_class(L, class, methods, l_signal_gc);
   lua_pushcfunction(L, l_core_signal);
   lua_setfield(L, -2, "signal");
+  lua_pushcfunction(L, l_core_signal_known);
+  lua_setfield(L, -2, "signal_known");
 }
