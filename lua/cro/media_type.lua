@@ -66,11 +66,6 @@ function MediaType:charset()
   return charset and charset:lower()
 end
 
-local function quoted(value)
-  if value:find "^[%w!#$%%&'*+.^_`|~-]+$" then return value end
-  return '"' .. value:gsub('["\\]', "\\%0") .. '"'
-end
-
 --- The text of the whole type; parameters in the order of their names.
 function MediaType:__tostring()
   local names, parts = {}, { self:type_and_subtype() }
@@ -79,7 +74,7 @@ function MediaType:__tostring()
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    parts[#parts + 1] = name .. "=" .. quoted(self.parameters[name])
+    parts[#parts + 1] = name .. "=" .. core.media_quote(self.parameters[name])
   end
   return table.concat(parts, "; ")
 end

@@ -1,6 +1,7 @@
 #include "bind/pairs.h"
 
-#include "base/text.h"
+#include "http/cookie.h"
+#include "http/query.h"
 
 /* --- headers
  * ----------------------------------------------------------------------------- */
@@ -31,8 +32,8 @@ int lcro_push_header_iterator(lua_State *L, const cro_headers *headers)
   return 1;
 }
 
-/* --- queries
- * ------------------------------------------------------------------------------ */
+/* --- queries and cookies
+ * ----------------------------------------------------------------- */
 
 static int refuse(lua_State *L, const char *reason)
 {
@@ -41,116 +42,47 @@ static int refuse(lua_State *L, const char *reason)
   return 2;
 }
 
-/* Pushes the decoded text; false (nothing pushed) when it is malformed. The room lives
- * on the Lua stack, below the result. */
-static bool push_decoded(lua_State *L, cro_bytes text)
+/* Appends a decoded part to the list on top; false when it is malformed. */
+static bool add_part(lua_State *L, const cro_query *query, cro_bytes part, char *room,
+                     int at)
 {
-  size_t len;
-  char *room;
-
-  if (!cro_percent_needed(text, CRO_PERCENT_PLUS)) {
-    lcro_pushbytes(L, text);
-    return true;
-  }
-  room = lua_newuserdata(L, text.len);
-  if (cro_percent_decode(text, CRO_PERCENT_PLUS | CRO_PERCENT_TEXT, room, &len) != 0) {
-    lua_pop(L, 1);
+  if (cro_query_decode(query, part, room, &part) != 0)
     return false;
-  }
-  lua_pushlstring(L, room, len);
-  lua_remove(L, -2);
+  lcro_pushbytes(L, part);
+  lua_rawseti(L, -2, at);
   return true;
 }
 
-/* Takes "key=value" off the front of `query`; both stay encoded. */
-static void take_pair(cro_bytes *query, cro_bytes *key, cro_bytes *value)
+int lcro_push_query_pairs(lua_State *L, cro_bytes text, uint64_t max)
 {
-  cro_bytes pair = cro_bytes_take(query, cro_bytes_find(*query, '&'));
+  cro_query query = cro_query_of(text, max);
+  cro_query_pair pair;
+  char *room = NULL;
+  int at = 0, rc;
 
-  (void)cro_bytes_take(query, 1); /* the '&' */
-  *key = cro_bytes_take(&pair, cro_bytes_find(pair, '='));
-  (void)cro_bytes_take(&pair, 1);
-  *value = pair;
-}
-
-int lcro_push_query_pairs(lua_State *L, cro_bytes query, uint64_t max)
-{
-  uint64_t count = 0;
-  int at = 0;
-
+  if (!query.plain)
+    room = lua_newuserdata(L, text.len); /* stays below the list: Lua frees it */
   lua_newtable(L);
-  while (query.len > 0) {
-    cro_bytes key, value;
-
-    take_pair(&query, &key, &value);
-    if (key.len == 0 && value.len == 0)
-      continue; /* "a=1&&b=2" */
-    if (++count > max)
-      return refuse(L, "too many query parameters");
-    if (!push_decoded(L, key))
+  while ((rc = cro_query_next(&query, &pair)) == 1) {
+    if (!add_part(L, &query, pair.key, room, ++at) ||
+        !add_part(L, &query, pair.value, room, ++at))
       return refuse(L, "malformed percent-encoding in the query");
-    lua_rawseti(L, -2, ++at);
-    if (!push_decoded(L, value))
-      return refuse(L, "malformed percent-encoding in the query");
-    lua_rawseti(L, -2, ++at);
   }
-  return 1;
-}
-
-/* --- cookies
- * ------------------------------------------------------------------------------- */
-
-/* RFC 6265 4.1.1: no controls, blanks, quotes, commas, semicolons, backslashes. */
-static bool cookie_value_ok(cro_bytes value)
-{
-  for (size_t i = 0; i < value.len; i++) {
-    unsigned char byte = (unsigned char)value.at[i];
-
-    if (byte <= 0x20 || byte >= 0x7f || byte == '"' || byte == ',' || byte == '\\')
-      return false;
-  }
-  return true;
-}
-
-static cro_bytes unquote(cro_bytes value)
-{
-  if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
-    return (cro_bytes){ value.at + 1, value.len - 2 };
-  return value;
-}
-
-/* Bad cookies are skipped, as browsers' neighbours set them; the rest still counts. */
-static void add_cookies(lua_State *L, cro_bytes field, int *at)
-{
-  while (field.len > 0) {
-    cro_bytes value = cro_bytes_take(&field, cro_bytes_find(field, ';'));
-    cro_bytes name = cro_bytes_take(&value, cro_bytes_find(value, '='));
-    bool has_value = value.len > 0;
-
-    (void)cro_bytes_take(&field, 1);
-    (void)cro_bytes_take(&value, 1);
-    name = cro_bytes_trim(name);
-    value = unquote(cro_bytes_trim(value));
-    if (!has_value || !cro_text_is_token(name) || !cookie_value_ok(value))
-      continue;
-    lcro_pushbytes(L, name);
-    lua_rawseti(L, -2, ++*at);
-    lcro_pushbytes(L, value);
-    lua_rawseti(L, -2, ++*at);
-  }
+  return rc == 0 ? 1 : refuse(L, "too many query parameters");
 }
 
 int lcro_push_cookie_pairs(lua_State *L, const cro_headers *headers, uint64_t max)
 {
-  const cro_header *header;
-  uint32_t from = 0;
-  int at = 0;
+  cro_cookies cookies = cro_cookies_of(headers, max);
+  cro_cookie cookie;
+  int at = 0, rc;
 
   lua_newtable(L);
-  while ((header = cro_headers_next(headers, CRO_B("Cookie"), &from)) != NULL) {
-    add_cookies(L, header->value, &at);
-    if ((uint64_t)at / 2 > max)
-      return refuse(L, "too many cookies");
+  while ((rc = cro_cookies_next(&cookies, &cookie)) == 1) {
+    lcro_pushbytes(L, cookie.name);
+    lua_rawseti(L, -2, ++at);
+    lcro_pushbytes(L, cookie.value);
+    lua_rawseti(L, -2, ++at);
   }
-  return 1;
+  return rc == 0 ? 1 : refuse(L, "too many cookies");
 }
