@@ -23,6 +23,12 @@ describe("http.server over sockets #loop", function()
 
   local function ask(...) return wire.ask(service, ...) end
 
+  it("tells OPTIONS * every method that some route has", function()
+    start(r.route { r.get("/a", function() end), r.post("/b", function() end), r.http("PURGE", "/c", function() end) })
+    local answer = ask("OPTIONS", "*")
+    assert.same({ 204, "GET, HEAD, POST, OPTIONS, PURGE" }, { answer.status, answer.headers.allow })
+  end)
+
   describe("with routes", function()
     before_each(function()
       r.type("low", function(text) return text:match "^%l+$" and text:upper() or nil end)

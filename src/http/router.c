@@ -365,6 +365,11 @@ uint64_t cro_router_allowed(const cro_router *router, cro_bytes path)
   return allowed;
 }
 
+uint64_t cro_router_methods(const cro_router *router)
+{
+  return with_automatic(router->methods) | UINT64_C(1) << CRO_OPTIONS;
+}
+
 cro_bytes cro_router_allow_text(uint64_t allowed, char out[CRO_ALLOW_MAX])
 {
   static const cro_bytes names[] = {

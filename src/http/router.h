@@ -113,7 +113,6 @@ int cro_router_add(cro_router *router, cro_method method, const cro_segment *seg
  * without two digits: that request is 400. */
 typedef bool cro_route_visit(void *arg, cro_method method, bool conditional,
                              const cro_route_match *match);
-
 bool cro_router_walk(const cro_router *router, cro_bytes path, cro_route_visit *visit,
                      void *arg);
 
@@ -136,8 +135,12 @@ int cro_router_find(const cro_router *router, cro_method method, cro_bytes path,
 /* The same bits for a path, 0 when none fits: for Allow and for automatic OPTIONS. */
 uint64_t cro_router_allowed(const cro_router *router, cro_bytes path);
 
-/* "GET, HEAD, OPTIONS" for such bits, in the order of CRO_METHODS. */
+/* The same bits for all routes together: what "OPTIONS *" is told. */
+uint64_t cro_router_methods(const cro_router *router);
+
 enum { CRO_ALLOW_MAX = 320 };
+
+/* "GET, HEAD, OPTIONS" for such bits, in the order of CRO_METHODS; a slice of `out`. */
 cro_bytes cro_router_allow_text(uint64_t allowed, char out[CRO_ALLOW_MAX]);
 
 #endif

@@ -310,7 +310,10 @@ int cro_router_add(cro_router *router, cro_method method, const cro_segment *seg
     return CRO_E_EXISTS;
   }
   rc = add_ending(list, (ending){ route, (int16_t)method, conditional });
-  if (rc == 0 && depth > router->depth)
+  if (rc != 0)
+    return rc;
+  router->methods |= UINT64_C(1) << method;
+  if (depth > router->depth)
     router->depth = (uint32_t)depth;
-  return rc;
+  return 0;
 }

@@ -59,7 +59,8 @@ struct node {
 
 struct cro_router {
   node root;
-  uint32_t depth; /* segments of the longest template */
+  uint32_t depth;   /* segments of the longest template */
+  uint64_t methods; /* a bit for each that some route has */
 };
 
 enum { LITERALS_IN_A_ROW = 6 };
@@ -67,6 +68,7 @@ enum { LITERALS_IN_A_ROW = 6 };
 /* cro_segment_type_check for a caller that knows whether a '%' is there. */
 bool cro_segment_type_fits(const cro_segment_type *type, cro_bytes text, bool encoded);
 
+/* The eight bytes at `at`, wherever it lies. */
 static inline uint64_t load64(const char *at)
 {
   uint64_t word;
@@ -75,6 +77,7 @@ static inline uint64_t load64(const char *at)
   return word;
 }
 
+/* The four. */
 static inline uint64_t load32(const char *at)
 {
   uint32_t word;
@@ -83,6 +86,7 @@ static inline uint64_t load32(const char *at)
   return word;
 }
 
+/* The key of a decoded segment; it points to nothing. */
 static inline segment_key segment_key_of(cro_bytes text)
 {
   segment_key key = { 0, 0, (uint32_t)text.len };
@@ -101,6 +105,7 @@ static inline segment_key segment_key_of(cro_bytes text)
   return key;
 }
 
+/* Of longer texts than 16 bytes the middle has still to be compared. */
 static inline bool segment_key_eq(const segment_key *a, const segment_key *b)
 {
   return a->head == b->head && a->tail == b->tail && a->len == b->len;

@@ -87,6 +87,13 @@ static bool is_server_options(const cro_request *request)
   return request->method == CRO_OPTIONS && cro_bytes_eq(request->path, CRO_B("*"));
 }
 
+static uint64_t server_methods(const cro_server *server)
+{
+  if (server->options.router != NULL)
+    return cro_router_methods(server->options.router);
+  return UINT64_C(1) << CRO_GET | UINT64_C(1) << CRO_HEAD | UINT64_C(1) << CRO_OPTIONS;
+}
+
 static int miss_status(int answer, cro_method method)
 {
   if (answer == CRO_ROUTE_NONE)
@@ -131,9 +138,7 @@ static int app_push(cro_stage *stage, const void *message)
   cro_server_call call;
 
   if (is_server_options(request)) {
-    answer_miss(request, 204,
-                UINT64_C(1) << CRO_GET | UINT64_C(1) << CRO_HEAD |
-                    UINT64_C(1) << CRO_OPTIONS);
+    answer_miss(request, 204, server_methods(server));
     return 0;
   }
   cro_server_route(server, request, &call);
@@ -419,6 +424,22 @@ static void listening(void *arg, int err, cro_listener *listener)
   server->started(server->started_arg, err);
 }
 
+/* The program has other files open too, and refusing takes a descriptor. */
+static uint64_t connections_of(cro_server *server)
+{
+  enum { kept_free = 64 };
+  uint64_t wanted = server->options.limits.connections;
+  uint64_t files =
+      cro_net_files(wanted < UINT64_MAX - kept_free ? wanted + kept_free : UINT64_MAX);
+  uint64_t allowed = files > kept_free ? files - kept_free : 1;
+
+  if (wanted != 0 && wanted <= allowed)
+    return wanted;
+  if (wanted != 0 && server->ops->clamped != NULL)
+    server->ops->clamped(server->arg, wanted, allowed);
+  return allowed;
+}
+
 void cro_server_start(cro_server *server, void (*done)(void *arg, int err), void *arg)
 {
   int rc;
@@ -426,7 +447,7 @@ void cro_server_start(cro_server *server, void (*done)(void *arg, int err), void
   server->started = done;
   server->started_arg = arg;
   server->stopping = false;
-  server->options.listen.max_connections = server->options.limits.connections;
+  server->options.listen.max_connections = connections_of(server);
   rc = cro_listen(server->loop, &server->options.listen, &listener_ops, server,
                   listening);
   if (rc != 0)

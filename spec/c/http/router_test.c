@@ -276,6 +276,7 @@ static void a_method_that_is_missing_is_told_with_those_that_are_not(void)
   CHECK_INT(bit(CRO_PUT) | bit(CRO_OPTIONS),
             cro_router_allowed(router, CRO_B("/a/b/c")));
   CHECK_INT(0, cro_router_allowed(router, CRO_B("/b")));
+  CHECK_INT(allowed, cro_router_methods(router));
   CHECK_TEXT("0 (b)", find_as(CRO_GET, "/a/b")); /* a less specific path has it */
   CHECK_TEXT("2 (b)", find_as(CRO_PUT, "/a/b"));
   close_router();
