@@ -164,7 +164,16 @@ static void accepted(void *arg, cro_tcp *tcp)
   listener_pump(box);
 }
 
-static const cro_listener_ops listener_ops = { .accepted = accepted };
+static void starved(void *arg, int err)
+{
+  const listener_box *box = arg;
+
+  fprintf(stderr, "crolua: accepting at %s pauses: %s; raise the limit (ulimit -n)\n",
+          box->address, cro_err_text(err));
+}
+
+static const cro_listener_ops listener_ops = { .accepted = accepted,
+                                               .starved = starved };
 
 static void listening(void *arg, int err, cro_listener *listener)
 {

@@ -197,10 +197,21 @@ static void on_starved(void *arg, int err)
           cro_err_text(err));
 }
 
+static void on_clamped(void *arg, uint64_t wanted, uint64_t allowed)
+{
+  (void)arg;
+  fprintf(stderr,
+          "crolua: limits.connections is %llu, the limit of open files (ulimit -n) "
+          "leaves room for %llu: more are refused; raise it, or lower "
+          "limits.connections\n",
+          (unsigned long long)wanted, (unsigned long long)allowed);
+}
+
 static const cro_server_ops server_ops = {
   .request = on_request,
   .refused = on_refused,
   .starved = on_starved,
+  .clamped = on_clamped,
 };
 
 /* --- options

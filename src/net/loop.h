@@ -68,6 +68,10 @@ typedef struct cro_loop_stats {
 } cro_loop_stats;
 void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out);
 
+/* How many descriptors the process may have open. When that is fewer than `wanted` the
+ * soft limit (ulimit -n) is first raised to the hard one, which needs no privilege. */
+uint64_t cro_net_files(uint64_t wanted);
+
 /* --- signals ------------------------------------------------------------------ */
 
 typedef struct cro_signal cro_signal;

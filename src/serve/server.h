@@ -38,6 +38,9 @@ typedef struct cro_server_ops {
   void (*refused)(void *arg, cro_conn *conn, int status, const char *reason);
   /* accept ran out of descriptors. May be NULL. */
   void (*starved)(void *arg, int err);
+  /* limits.connections is `wanted`, more than there can be descriptors: `allowed` will
+   * count instead. Called by cro_server_start. May be NULL. */
+  void (*clamped)(void *arg, uint64_t wanted, uint64_t allowed);
 } cro_server_ops;
 
 typedef struct cro_server_options {
