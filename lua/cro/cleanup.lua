@@ -27,6 +27,7 @@ end
 --- Runs a function in which nothing interrupts a wait; returns what it returns.
 ---@async
 ---@param fn function
+---@param ... any its arguments
 ---@return any ...
 function cleanup.shield(fn, ...)
   if S.current == S.OUTSIDE or S.current.shield then return fn(...) end

@@ -25,7 +25,7 @@ function Ticket:forget() self.dead = true end
 --- The turn is taken: queue the value and wait until it was handled.
 local function wait_turn(line, value)
   local owner = line.owner
-  if turn.is_beneath(owner) then
+  if S.is_beneath(owner) then
     errors.misuse("emit would wait for the handler it is called from")
   end
   local rec = fiber.may_wait("emit to a busy block")
@@ -41,7 +41,11 @@ local function wait_turn(line, value)
   if ticket.stopped then error(STOP, 0) end
 end
 
---- A value along an on-demand chain: handled now when the turn is free.
+--- A value along an on-demand chain: handled now when the turn is free, else the emitter
+--- waits for it. Raises a stop when the emitter is to end.
+---@async
+---@param line table
+---@param value any
 function enter.direct(line, value)
   local owner = line.owner
   if owner.busy then return wait_turn(line, value) end
@@ -58,6 +62,8 @@ function enter.direct(line, value)
 end
 
 --- A value from a promise: it never waits and never holds its bringer back.
+---@param line table
+---@param value any
 function enter.settled(line, value)
   local owner = line.owner
   if not owner.busy then return enter.direct(line, value) end
@@ -69,6 +75,11 @@ end
 local function overflow(line, value)
   local owner = line.owner
   if line.policy == "drop_newest" then return end
+  -- Emitted from inside a tap of the same supplier: its emitter cannot wait.
+  if line.policy == "wait" then
+    line.queued = line.queued + 1
+    return post(owner, line, VALUE, value)
+  end
   if line.policy == "drop_oldest" then
     take_ring(line.own)
     return push_ring(line.own, false, VALUE, value)
@@ -81,7 +92,10 @@ local function overflow(line, value)
       .. "or give the source a larger buffer or another policy"):format(line.limit)))
 end
 
---- A value that crosses into another owner's mailbox.
+--- A value that crosses into another owner's mailbox, at most `line.limit` of them; then
+--- the line's policy decides. Never waits.
+---@param line table
+---@param value any
 function enter.cross(line, value)
   local owner = line.owner
   if line.queued >= line.limit then

@@ -38,10 +38,12 @@ function errors.new(kind, message, fields)
   return setmetatable(err, Error)
 end
 
---- The two values that unwind a block. They carry nothing, so one of each will do.
+--- Unwinds the code of a block that has ended. It carries nothing, so one will do.
 errors.STOP = errors.new("stop", "the block this code belongs to has ended")
+--- Unwinds a handler that called `last`.
 errors.LAST = errors.new("stop", "the source of this handler was ended by last()")
 
+--- Is this an error value of this library, rather than what a script raised itself?
 ---@param value any
 ---@return boolean
 function errors.is(value) return getmetatable(value) == Error end
@@ -53,6 +55,7 @@ function errors.is_unwinding(err)
   return getmetatable(err) == Error and (err.kind == "stop" or err.kind == "cancelled")
 end
 
+--- Is this the end of a block, which unwinds the code that belongs to it?
 ---@param err any
 ---@return boolean
 function errors.is_stop(err) return getmetatable(err) == Error and err.kind == "stop" end

@@ -34,13 +34,7 @@ local batch, batch_at, batch_count = {}, 0, 0
 local in_turn, runner = false, false
 local settle_job -- set by cro.cleanup: runs what a job left behind
 
---- The outside world: the loop of C, or `cro.fake` when nothing was installed.
----@class cro.Host
----@field notify fun() the ready queue is no longer empty: call `turn` soon
----@field now fun(): number monotonic seconds
----@field timer fun(seconds: number, fn: fun()): { close: fun(self) } calls fn once, on a fiber
----@field report fun(text: string)
-
+--- Hands in the outside world (see cro.runtime). What was queued before stays queued.
 ---@param outside cro.Host
 function fiber.install(outside)
   host = outside
@@ -56,8 +50,10 @@ end
 ---@return number
 function fiber.now() return (host or the_host()).now() end
 
----@param seconds number
+--- Calls a function once, on a fiber of its own, after so many seconds.
+---@param seconds number 0 or more
 ---@param fn fun()
+---@return { close: fun(self) } timer closing it twice, or after it fired, is harmless
 function fiber.timer(seconds, fn) return (host or the_host()).timer(seconds, fn) end
 
 --- Reports an error that no code is left to receive.
@@ -68,13 +64,14 @@ function fiber.report(what, err)
 end
 
 --- Queues a fiber or a task for the next turn.
-local function push(entry)
+---@param entry cro.Fiber|{ run: fun(task: table) } a fiber whose `waiting` is cleared, or a task
+function fiber.push(entry)
   local count = ready_count + 1
   ready_count = count
   ready[count] = entry
   if count == 1 and not in_turn then (host or the_host()).notify() end
 end
-fiber.push = push
+local push = fiber.push
 
 local function new_record(co)
   local rec = {
@@ -147,6 +144,8 @@ end
 --- Runs a function on a pooled fiber at once, until it ends or first waits. When
 --- too many fibers are nested it is queued instead.
 ---@param fn fun(a: any, b: any)
+---@param a any
+---@param b any
 function fiber.run_now(fn, a, b)
   local rec = take_pooled()
   rec.fn, rec.a, rec.b = fn, a, b
@@ -243,6 +242,8 @@ end
 --- Like `park`, for a wait that must come to its end whatever happens: nothing
 --- interrupts it. Only for waits that are sure to be short or are bounded.
 ---@async
+---@param waiting_on any
+---@return any value what it was woken with
 function fiber.park_through(waiting_on)
   local rec = S.current
   rec.waiting, rec.scope = waiting_on, S.scope

@@ -211,15 +211,17 @@ end
 
 --- For operators: ends the line from inside, as if its source were done, having closed
 --- the source. `done` is the rest of the chain's.
+---@param self table the line
+---@param done fun() from `done_of`, taken when the operator was made
 function line.complete(self, done)
   if self.closed then return end
   turn.close_source(self)
   done()
 end
 
---- For operators: what is to be called when the source is done. Sets it to `fn`, and
---- returns what was to be called before.
----@param self table
+--- For operators: `fn(done)` is called when the source is done, and calls `done`, which
+--- ends the rest of the chain.
+---@param self table the line
 ---@param fn fun(done: fun())
 function line.before_done(self, fn)
   local done = line.done_of(self)
@@ -227,6 +229,7 @@ function line.before_done(self, fn)
 end
 
 --- For operators: what ends the chain behind this operator.
+---@param self table the line
 ---@return fun()
 function line.done_of(self)
   local done = self.tail

@@ -81,7 +81,10 @@ local function unknown(function_name, key, spec)
   errors.misuse(("%s: unknown option %s; %s"):format(function_name, shown, cure))
 end
 
-local function show(value)
+--- How a value is named in a message: "the string "x"", "a table", "nothing".
+---@param value any
+---@return string
+function options.show(value)
   if type(value) == "string" then return ("the string %q"):format(value) end
   if type(value) == "number" or type(value) == "boolean" then
     return ("the %s %s"):format(type(value), tostring(value))
@@ -89,8 +92,7 @@ local function show(value)
   return value == nil and "nothing" or "a " .. type(value)
 end
 
---- How a value is named in a message: "the string "x"", "a table", "nothing".
-options.show = show
+local show = options.show
 
 local function check_one_of(function_name, key, value, allowed)
   local names = {}

@@ -42,8 +42,10 @@ local function new(run, fn, from, vowed)
   return setmetatable(self, Promise)
 end
 
-local function is_promise(value) return getmetatable(value) == Promise end
-Promise.is = is_promise
+--- Is this a promise?
+---@param value any
+---@return boolean
+function Promise.is(value) return getmetatable(value) == Promise end
 
 --- A promise that this code will keep or fail.
 ---@return cro.Promise
@@ -64,8 +66,10 @@ local function settle(self, state, value)
   local more = self.more
   if not more then return end
   self.more = nil
-  for i = 1, #more do
+  local i = 1
+  while more[i] do
     release(more[i], self)
+    i = i + 1
   end
 end
 
@@ -74,15 +78,17 @@ local function break_it(self, cause)
   if not self.seen then unobserved.watch(self, cause) end
 end
 
-local function observe(self)
+--- Notes that somebody looks at the promise: its failure needs no report.
+function Promise:observe()
   self.seen = true
   local note = self.note
   if note then note.done = true end
 end
-Promise.observe = observe
+local observe = Promise.observe
 
---- Adds a fiber or a task (a table with `run`) to what is released at the end.
-local function add_waiter(self, waiter)
+--- For modules: adds what is released when the promise is settled, in order.
+---@param waiter cro.Fiber|{ run: fun(task: table) } a fiber that is going to wait, or a task
+function Promise:add_waiter(waiter)
   if self.state ~= "planned" then
     observe(self)
     return release(waiter, self)
@@ -100,8 +106,9 @@ local function add_waiter(self, waiter)
   end
 end
 
---- Takes a waiter out again.
-local function forget(self, waiter)
+--- For modules: takes a waiter out again.
+---@param waiter table what `add_waiter` was given; one that is not there is ignored
+function Promise:forget(waiter)
   local more = self.more
   if self.waiter == waiter then
     self.waiter = more and table.remove(more, 1) or false
@@ -115,7 +122,7 @@ local function forget(self, waiter)
   end
 end
 
-Promise.add_waiter, Promise.forget = add_waiter, forget
+local add_waiter, forget = Promise.add_waiter, Promise.forget
 
 local function refuse(self, verb)
   if self.state == "planned" then
@@ -125,7 +132,7 @@ local function refuse(self, verb)
 end
 
 --- Keeps the promise. Keeping it twice, or one whose vow was taken, is an error.
----@param value any true by default
+---@param ... any the value, true by default; what follows it is ignored
 function Promise:keep(...)
   if self.vowed or self.state ~= "planned" then refuse(self, "keep") end
   local value = ...
@@ -146,7 +153,8 @@ Promise["break"] = Promise.fail
 local Vow = {}
 Vow.__index = Vow
 
----@param value any true by default
+--- Keeps the promise. An error when it is settled already.
+---@param ... any the value, true by default; what follows it is ignored
 function Vow:keep(...)
   local promise = self.promise
   if promise.state ~= "planned" then refuse(promise, "keep") end
@@ -155,6 +163,8 @@ function Vow:keep(...)
   return settle(promise, "kept", value)
 end
 
+--- Breaks the promise. A cause that is not a table becomes an error value. An error when
+--- it is settled already.
 ---@param cause any "Died" by default
 function Vow:fail(cause)
   local promise = self.promise
@@ -304,18 +314,22 @@ function Promise.made(on_cancel)
   return promise
 end
 
---- Settles a made promise; does nothing when it is settled already.
+--- Keeps a made promise; does nothing when it is settled already.
+---@param promise cro.Promise
+---@param value any
 function Promise.settle_kept(promise, value)
   if promise.state == "planned" then settle(promise, "kept", value) end
 end
 
 --- Breaks a made promise; does nothing when it is settled already.
+---@param promise cro.Promise
+---@param cause any what is not a table becomes an error value
 function Promise.settle_broken(promise, cause)
   if promise.state == "planned" then break_it(promise, errors.wrap(cause)) end
 end
 
 --- A promise that is kept already.
----@param value any true by default
+---@param ... any the value, true by default; what follows it is ignored
 ---@return cro.Promise
 function Promise.kept(...)
   local promise = new(false, false, false, true)

@@ -130,6 +130,7 @@ end
 --- Like `await`, but returns nil and the error instead of raising. The end of a block
 --- and a cancellation are still raised.
 ---@async
+---@param what cro.Promise|cro.Supply|table as for `await`
 ---@return any value
 ---@return any err
 function promises.pawait(what)
@@ -142,6 +143,9 @@ function promises.pawait(what)
 end
 
 --- Is this the error that broke the promise, rather than one meant for the waiter?
+---@param what any what was awaited
+---@param err any what was raised
+---@return boolean
 function promises.is_cause(what, err)
   return Promise.is(what) and what:status() == "broken" and what:cause() == err
     and S.current.cancelled ~= err
@@ -150,8 +154,9 @@ end
 --- `pcall` that never returns the end of a block or a cancellation: they are raised.
 ---@async
 ---@param fn function
+---@param ... any its arguments
 ---@return boolean ok
----@return any ...
+---@return any ... what it returns, or the error
 function promises.pcall(fn, ...)
   local results = { xpcall(fn, errors.trace, ...) }
   if not results[1] and errors.is_unwinding(results[2]) then error(results[2], 0) end
@@ -163,9 +168,9 @@ Sleep.__index = Sleep
 
 function Sleep:forget() self.timer:close() end
 
---- Waits so many seconds.
+--- Waits so many seconds; what else can run does meanwhile.
 ---@async
----@param seconds number
+---@param seconds number a negative one counts as 0
 function promises.sleep(seconds)
   options.argument("sleep", 1, seconds, "number")
   local rec = fiber.may_wait "sleep"

@@ -88,7 +88,7 @@ end
 
 --- The block itself, when the running code belongs to it.
 local function here(block, word)
-  if S.scope ~= block and not turn.is_beneath(block) then
+  if S.scope ~= block and not S.is_beneath(block) then
     errors.misuse(("%s of a block outside of its handlers"):format(word))
   end
   if block.ended then error(errors.STOP, 0) end

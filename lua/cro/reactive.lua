@@ -49,7 +49,7 @@ end
 
 --- Is the end of this entry something that this very code holds up?
 local function wait_for_end(entry)
-  if not entry.is_block or turn.is_beneath(entry) or entry.waiter == S.current then return end
+  if not entry.is_block or S.is_beneath(entry) or entry.waiter == S.current then return end
   while not entry.concluded and fiber.now() < reactive.deadline do
     promises.sleep(0.001)
   end

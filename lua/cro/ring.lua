@@ -11,6 +11,7 @@ local FIRST = 8 -- entries
 ---@field head integer where the oldest is, in entries from 0
 ---@field size integer entries there is room for, a power of two
 
+--- An empty ring.
 ---@return cro.Ring
 function ring.new()
   local self = { count = 0, head = 0, size = FIRST }
@@ -36,7 +37,11 @@ local function grow(self)
   self.head, self.size = 0, size * 2
 end
 
+--- Adds an entry behind the others.
 ---@param self cro.Ring
+---@param line any
+---@param kind integer see cro.turn
+---@param value any
 function ring.push(self, line, kind, value)
   local count, size = self.count, self.size
   if count == size then

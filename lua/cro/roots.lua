@@ -21,6 +21,7 @@ local function add_to(list, entry)
 end
 
 --- Adds a plain tap to the running fiber's list.
+---@param tap cro.Tap
 function roots.add_tap(tap)
   local rec = S.current
   if rec == S.OUTSIDE then return add_to(program, tap) end
@@ -30,9 +31,11 @@ function roots.add_tap(tap)
 end
 
 --- Adds a react.
+---@param block cro.Block
 function roots.add_block(block) add_to(program, block) end
 
 --- Takes a tap or react out of its list. Twice is harmless.
+---@param entry cro.Tap|cro.Block
 function roots.remove(entry)
   local list = entry.list
   if not list then return end
@@ -42,7 +45,9 @@ function roots.remove(entry)
   entry.list, entry.next, entry.prev = false, false, false
 end
 
---- Hands the taps of a fiber's job over to the program.
+--- Hands the taps of a fiber's job over to the program; those that go with the fiber are
+--- closed.
+---@param rec cro.Fiber
 function roots.release(rec)
   while rec.taps do
     local tap = rec.taps
@@ -69,6 +74,7 @@ function roots.gather()
 end
 
 --- The open entry that was added last, or false.
+---@return cro.Tap|cro.Block|false
 function roots.latest() return program.taps end
 
 return roots

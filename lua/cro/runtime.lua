@@ -8,13 +8,20 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 require "cro.cleanup" -- puts a fiber's record back in order after each job
 
+--- The outside world of cro.fiber: the loop of C, or `cro.fake` when nothing was installed.
+---@class cro.Host
+---@field notify fun() the ready queue is no longer empty: call `turn` soon
+---@field now fun(): number monotonic seconds
+---@field timer fun(seconds: number, fn: fun()): { close: fun(self) } calls fn once, on a fiber
+---@field report fun(text: string)
+
 local function write_report(text) io.stderr:write("crolua: ", text, "\n") end
 
 --- What C reports: an error that reached the edge of a fiber it had entered.
-local function report(err, traceback)
+local function report(err, traceback, what)
   if errors.is_unwinding(err) then return end
   if type(err) ~= "table" then err = errors.wrap(err, traceback) end
-  fiber.report("error in a fiber", err)
+  fiber.report(what or "error in a fiber", err)
 end
 
 core.set_error_metatable(getmetatable(errors.STOP))

@@ -27,7 +27,7 @@ local OUTSIDE = {
   run = false,
 }
 
-return {
+local state = {
   --- The running fiber, or OUTSIDE.
   current = OUTSIDE,
   --- The innermost block or plain tap whose code runs, or false.
@@ -36,3 +36,22 @@ return {
   depth = 0,
   OUTSIDE = OUTSIDE,
 }
+
+local function in_chain(owner, scope)
+  while scope do
+    if scope == owner then return true end
+    if scope.waiter and scope.outer ~= scope.under and in_chain(owner, scope.outer) then
+      return true
+    end
+    scope = scope.under
+  end
+  return false
+end
+
+--- Is the code of this block or tap beneath the running code: on this fiber, or on one
+--- that waits for the react which the running code belongs to?
+---@param owner table
+---@return boolean
+function state.is_beneath(owner) return in_chain(owner, state.scope) end
+
+return state

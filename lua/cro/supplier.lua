@@ -50,7 +50,7 @@ end
 --- Makes a supplier. `buffer` (1024) is how many values may queue for a block that taps
 --- it; `policy` says what happens then: "error" (quit with `slow_consumer`),
 --- "wait" (`emit` waits), "drop_oldest" or "drop_newest".
----@param given { buffer: integer|nil, policy: string|nil }|nil
+---@param given { buffer: integer|nil, policy: "error"|"wait"|"drop_oldest"|"drop_newest"|nil }|nil
 ---@return cro.Supplier
 function Supplier.new(given) return make(given, false) end
 
@@ -140,6 +140,7 @@ local function deliver_guarded(self, kind, value)
 end
 
 --- Wakes the next emitter that waits, when there is room everywhere.
+---@private
 function Supplier:room()
   local gate = self.gate
   if not gate or self.chosen or self.emitting then return end
@@ -152,6 +153,8 @@ function Supplier:room()
 end
 
 --- Is no tap full? Full ones will call `room`.
+---@private
+---@return boolean
 function Supplier:has_room()
   local taps, room = self.taps, true
   for i = 1, self.count do
@@ -168,7 +171,7 @@ local function refuse_own_turn(self)
   for i = 1, self.count do
     local line = self.taps[i]
     local full = not line.closed and line.limit and line.queued >= line.limit
-    if full and turn.is_beneath(line.owner) then
+    if full and S.is_beneath(line.owner) then
       errors.misuse("emit would wait for room in the block it is called from; "
         .. "give the supplier a larger buffer or another policy")
     end
@@ -235,7 +238,7 @@ function Supplier:emit(value)
 end
 
 --- Ends every tap there is. Taps opened afterwards start a life of their own.
-function Supplier:done() return slow_emit(self, DONE, nil) end
+function Supplier:done() slow_emit(self, DONE, nil) end
 
 --- Ends every tap there is with an error.
 ---@param err any a string becomes an error value
@@ -245,6 +248,7 @@ end
 
 --- For cro.line: a tap is opened.
 ---@private
+---@param line table
 function Supplier:open(line)
   line.upstream, line.closer = self, close_tap
   local count = self.count + 1

@@ -27,9 +27,12 @@ function Supply.of_source(source) return setmetatable({ source = source }, Suppl
 
 --- The supply with one more operator. `op(head, arg, line)` is called once per tap and
 --- returns the function that takes each value.
+---@param op fun(head: fun(value: any), arg: any, line: table): fun(value: any)
+---@param arg any given to `op`
 ---@return cro.Supply
 function Supply:with(op, arg) return setmetatable({ source = self.source, op = op, arg = arg, from = self }, Supply) end
 
+--- Is this a supply?
 ---@param value any
 ---@return boolean
 function Supply.is(value) return getmetatable(value) == Supply end
@@ -50,6 +53,7 @@ function Supply.from(value, what)
     what, options.show(value)))
 end
 
+--- The supply itself, so that it counts among what has one.
 ---@return cro.Supply
 function Supply:supply() return self end
 
@@ -70,7 +74,7 @@ local TAP = {
 --- outside of any block; `tap` is given the tap before any value. On a live source they
 --- run inside `emit` and may not wait, unless `buffer = n` gives the tap a queue of its
 --- own. Without `quit`, an error is reported on stderr. A function alone is `value`.
----@param callbacks function|table|nil
+---@param callbacks cro.TapCallbacks|fun(value: any)|nil
 ---@return cro.Tap
 function Supply:tap(callbacks)
   if type(callbacks) == "function" then callbacks = { value = callbacks } end
@@ -125,13 +129,15 @@ Emitter.__index = Emitter
 --- Returns when the value was handled. Ends this code when nobody listens any more.
 ---@async
 ---@param value any
-function Emitter:emit(value) return self.line.enter(self.line, value) end
+function Emitter:emit(value)
+  return self.line.enter(self.line, value)
+end
 
 --- Ends the supply for this tap.
-function Emitter:done() return turn.finish_line(self.line, turn.DONE) end
+function Emitter:done() turn.finish_line(self.line, turn.DONE) end
 
 --- Ends the supply for this tap with an error.
----@param err any
+---@param err any "Died" by default; what is not a table becomes an error value
 function Emitter:quit(err)
   return turn.finish_line(self.line, turn.QUIT, errors.wrap(err == nil and "Died" or err))
 end
@@ -161,14 +167,17 @@ end
 local Sink = {}
 Sink.__index = Sink
 
+--- Brings a value; waits, where it may, until it was taken.
 ---@async
 ---@param value any
 ---@return boolean taken false when nobody listens any more
 function Sink:value(value) return line.offer(self.line, value) end
 
-function Sink:done() return turn.finish_line(self.line, turn.DONE) end
+--- Ends the source.
+function Sink:done() turn.finish_line(self.line, turn.DONE) end
 
----@param err any
+--- Ends the source with an error.
+---@param err any "Died" by default; what is not a table becomes an error value
 function Sink:quit(err)
   return turn.finish_line(self.line, turn.QUIT, errors.wrap(err == nil and "Died" or err))
 end
@@ -185,6 +194,13 @@ local function open_outside(source, target)
   target.closers = closers
 end
 
+---@class cro.SourceOptions
+---@field name string|nil for messages; "source" by default
+---@field open fun(sink: cro.Sink): fun()|nil called for each tap; returns what closes the source
+---@field pausable boolean|nil true by default: who brings a value waits until it was taken
+---@field buffer integer|nil values that may queue when it cannot pause; 1024 by default
+---@field policy "error"|"drop_oldest"|"drop_newest"|nil what happens then; "error" by default
+
 local SOURCE = {
   name = { "string", default = "source" },
   open = { "function", required = true },
@@ -197,7 +213,7 @@ local SOURCE = {
 --- function that closes the source; it is called once however the tap ends. A source
 --- that cannot pause (`pausable = false`) queues up to `buffer` values per block and
 --- then follows `policy`.
----@param given table
+---@param given cro.SourceOptions
 ---@return cro.Supply
 function Supply.from_source(given)
   local opts = options.check("Supply.from_source", given, SOURCE)

@@ -26,6 +26,7 @@ turn.VALUE, turn.DONE, turn.QUIT, turn.EMIT, turn.OLDEST = VALUE, DONE, QUIT, EM
 
 --- Holds the turn of an owner that waits in the ready queue for its mailbox.
 local SCHEDULED = { waiting = false }
+--- What `owner.busy` is meanwhile.
 turn.SCHEDULED = SCHEDULED
 
 local function enter_closed() error(STOP, 0) end
@@ -33,23 +34,6 @@ local function enter_closed() error(STOP, 0) end
 local function ignore() end
 --- Stands for the consumer of a block that has ended.
 turn.DEAD = { enter = enter_closed }
-
-local function in_chain(owner, scope)
-  while scope do
-    if scope == owner then return true end
-    if scope.waiter and scope.outer ~= scope.under and in_chain(owner, scope.outer) then
-      return true
-    end
-    scope = scope.under
-  end
-  return false
-end
-
---- Is the owner's code beneath this code: on this fiber, or on one that waits for the
---- react this code runs in?
----@param owner table
----@return boolean
-function turn.is_beneath(owner) return in_chain(owner, S.scope) end
 
 local function schedule(owner)
   owner.attention = true
@@ -59,6 +43,10 @@ local function schedule(owner)
 end
 
 --- Queues an entry in the owner's mailbox and has it worked off.
+---@param owner table
+---@param line table whose source brings it
+---@param kind integer VALUE, DONE, QUIT, EMIT or OLDEST
+---@param value any
 function turn.post(owner, line, kind, value)
   local box = owner.box
   if not box then
@@ -133,6 +121,7 @@ end
 
 --- Closes the source of a line; the operators may still flush what they hold. The
 --- owner's end waits for the source.
+---@param line table
 function turn.close_source(line)
   if line.closed then return end
   detach(line)
@@ -144,6 +133,7 @@ end
 local close_source = turn.close_source
 
 --- Stops delivery to a line and closes its source.
+---@param line table
 function turn.close_line(line)
   line.over = true
   return close_source(line)
@@ -185,15 +175,17 @@ end
 local end_block = turn.end_block
 
 --- One source less; a block without any is done.
-local function uncount(owner)
+---@param owner table
+function turn.uncount(owner)
   if owner.plain then return end
   local open = owner.open - 1
   owner.open = open
   if open == 0 then end_block(owner, "done") end
 end
-turn.uncount = uncount
+local uncount = turn.uncount
 
 --- The end of the chain of operators: the line's own `last`, then it is over.
+---@param line table
 function turn.on_finish(line)
   if line.over then return end
   line.over, line.handling = true, true
@@ -275,6 +267,10 @@ failed = function(owner, line, err)
 end
 
 --- The code of `line` returned or raised: deal with it and give up the turn.
+---@param owner table whose turn it was
+---@param line table
+---@param ok boolean
+---@param err any
 function turn.leave(owner, line, ok, err)
   if not ok then
     local scope = S.scope
@@ -288,6 +284,8 @@ end
 
 --- The body of a block has returned or raised: it counted as one source.
 ---@param block table
+---@param ok boolean
+---@param err any
 function turn.leave_body(block, ok, err)
   local scope = S.scope
   S.scope = block
@@ -338,6 +336,7 @@ local function handle(owner, line, kind, value)
 end
 
 --- Works off what had queued when it began. What comes meanwhile is for a later turn.
+---@param owner table
 function turn.drain(owner)
   if owner.busy ~= SCHEDULED then return end
   local outer, box = S.scope, owner.box

@@ -139,6 +139,29 @@ describe("R9: a full tap", function()
     assert.same({ 1, 2, 4 }, seen)
   end))
 
+  it("queues beyond the buffer what a tap of the same supplier emits, for it cannot wait", world.inside(function()
+    local supplier, seen = Supplier.new { buffer = 1, policy = "wait" }, {}
+    supplier:supply():tap(function(v)
+      if v ~= 1 then return end
+      for i = 2, 4 do
+        supplier:emit(i)
+      end
+    end)
+    local job = cro.start(function()
+      react(function()
+        whenever(supplier, function(v)
+          seen[#seen + 1] = v
+          sleep(1)
+        end)
+      end)
+    end)
+    sleep(0)
+    supplier:emit(1)
+    supplier:done()
+    cro.await(job)
+    assert.same({ 1, 2, 3, 4 }, seen)
+  end))
+
   it("lets a waiting emitter go on when the slow tap is closed", world.inside(function()
     local supplier = Supplier.new { buffer = 1, policy = "wait" }
     local job = cro.start(function()

@@ -39,12 +39,15 @@ local function always() return true end
 
 local function as_it_is(bytes) return bytes end
 
+--- Parses what is application/json or ends in +json.
 body.json_parser = { name = "json", is_applicable = is_json, parse = parse_json }
+--- Text of any type, as UTF-8 whatever its charset was.
 body.text_parser = {
   name = "text",
   is_applicable = is_text,
   parse = function(bytes, request) return text.decode(bytes, charset_of(request)) end,
 }
+--- Bytes as they are, whatever their type.
 body.blob_parser = { name = "blob", is_applicable = always, parse = as_it_is }
 
 --- What `c:body()` tries when nothing else is said.
@@ -55,6 +58,7 @@ local function is_json_type(media_type)
   return media.is_json((core.media_parse(media_type)))
 end
 
+--- Makes JSON of a table, when no media type was named or one of JSON.
 body.json_serializer = {
   name = "json",
   is_applicable = function(value, media_type) return type(value) == "table" and is_json_type(media_type) end,

@@ -4,6 +4,7 @@ local opts = require "cro.options"
 
 local methods = {}
 
+--- Their names.
 methods.all = {
   "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND",
   "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "BIND", "REBIND", "UNBIND",

@@ -44,6 +44,7 @@ settings.TIMEOUTS = {
   drain = SECONDS,
 }
 
+--- Both, as they stand in a specification of options.
 settings.KEYS = { limits = "table", timeouts = "table" }
 
 local function check_limits(function_name, given)

@@ -52,14 +52,19 @@ local function apply(part, messages, run)
 end
 
 --- With CRO_TRACE each native part stands alone, so that one tracer sees every hop.
-local function end_of_group(parts, first, last, run)
+---@param parts cro.Component[]
+---@param first integer a native part
+---@param last integer the last of the parts to look at
+---@param run table
+---@return integer at the last part that runs in one chain with the first
+function composite.end_of_group(parts, first, last, run)
   local at = first
   while not run.traced and at < last and parts[at + 1].native do
     at = at + 1
   end
   return at
 end
-composite.end_of_group = end_of_group
+local end_of_group = composite.end_of_group
 
 --- Shows what a part has made, when the run is traced.
 ---@param run cro.PipelineRun
@@ -134,6 +139,7 @@ end
 
 ---@class cro.CompositeSource: cro.Component
 local Source = {}
+---@private
 Source.meta = component.metatable(Source)
 
 --- The supply that comes out of the last part.
@@ -162,6 +168,7 @@ end
 
 ---@class cro.CompositeTransform: cro.Component
 local Transform = {}
+---@private
 Transform.meta = component.metatable(Transform)
 
 --- What comes out when `messages` goes in. Each call has connection states of its own.
@@ -179,6 +186,7 @@ function composite.transform(parts, settings) return new(Transform, "transform",
 
 ---@class cro.CompositeSink: cro.Component
 local Sink = {}
+---@private
 Sink.meta = component.metatable(Sink)
 
 --- Takes all of `messages`.
@@ -196,6 +204,7 @@ function composite.sink(parts, settings) return new(Sink, "sink", parts, setting
 
 ---@class cro.CompositeConnector: cro.Component
 local Connector = {}
+---@private
 Connector.meta = component.metatable(Connector)
 
 local function find_connector(parts)

@@ -77,14 +77,17 @@ function connection.new(parts, split, inner)
 end
 
 --- Ends a supply in order when the service drains.
-local function until_drained(messages, draining)
+---@param messages cro.Supply
+---@param draining cro.Promise|nil kept when it does; nil: it never does
+---@return cro.Supply
+function connection.until_drained(messages, draining)
   if not draining then return messages end
   return require("cro.reactive").supply(function(block)
     block.whenever(messages, block.emit):last(block.done)
     block.whenever(draining, block.done)
   end)
 end
-connection.until_drained = until_drained
+local until_drained = connection.until_drained
 
 local function incoming(self, run)
   local type_ = self.connection_type

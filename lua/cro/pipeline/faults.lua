@@ -9,15 +9,17 @@ local types = require "cro.pipeline.types"
 
 local faults = {}
 
-local function describe_part(value)
+--- How a part, or whatever was given as one, is called in a message.
+---@param value any
+---@return string
+function faults.describe_part(value)
   local meta = getmetatable(value)
   if type(meta) == "table" and rawget(meta, "component") then return value.name end
   if types.is_type(value) then return ("the %s type %s"):format(value.kind, value.name) end
   return options.show(value)
 end
 
---- How a part, or whatever was given as one, is called in a message.
-faults.describe_part = describe_part
+local describe_part = faults.describe_part
 
 local function flow(part)
   local meta = getmetatable(part)
@@ -145,7 +147,11 @@ local function bad_end(code, verb, field)
   end
 end
 
+--- A part that must produce something does not say what.
+---@type fun(chain: cro.Component[], index: integer)
 faults.bad_producer = bad_end("BadProducer", "produces", "producer")
+--- A part that must consume something does not say what.
+---@type fun(chain: cro.Component[], index: integer)
 faults.bad_consumer = bad_end("BadConsumer", "consumes", "consumer")
 
 --- A replier that is no transform or sink.

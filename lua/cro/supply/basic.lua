@@ -1,5 +1,5 @@
---- Operators on one value at a time: map, grep, peek, head, skip, first, tail, batch,
---- reduce, produce, squish, unique, elems, min, max, on_close.
+--- Operators on one source: map, grep, peek, head, skip, first, tail, batch, reduce,
+--- produce, on_close.
 ---
 --- Each is `op(head, arg, line)`: it is given the next function of the chain and
 --- returns its own. State lives in locals, so each tap has its own.
@@ -7,13 +7,6 @@ local line = require "cro.line"
 local options = require "cro.options"
 local Supply = require "cro.supply"
 local fiber = require "cro.fiber"
-
-local function define(name, op, expected)
-  Supply[name] = function(self, arg)
-    if expected then options.argument(name, 1, arg, expected) end
-    return self:with(op, arg)
-  end
-end
 
 local function count_of(name, n)
   if n == nil then return 1 end
@@ -51,13 +44,20 @@ end
 --- The same as `grep`.
 Supply.filter = Supply.grep
 
---- Calls `fn` with each value and passes the value on.
-define("peek", function(head, fn)
+local function peek_op(head, fn)
   return function(value)
     fn(value)
     return head(value)
   end
-end, "callable")
+end
+
+--- Calls `fn` with each value and passes the value on.
+---@param fn fun(value: any)
+---@return cro.Supply
+function Supply:peek(fn)
+  options.argument("peek", 1, fn, "callable")
+  return self:with(peek_op, fn)
+end
 
 local function head_op(head, n, self)
   local done, seen = line.done_of(self), 0
@@ -78,24 +78,26 @@ function Supply:head(n)
   return n == math.huge and self or self:with(head_op, n)
 end
 
-define("skip_op", function(head, n)
+local function skip_op(head, n)
   local seen = 0
   return function(value)
     seen = seen + 1
     if seen > n then return head(value) end
   end
-end)
+end
 
 --- All values but the first `n` (1).
 ---@param n integer|nil
 ---@return cro.Supply
-function Supply:skip(n) return self:skip_op(count_of("skip", n)) end
+function Supply:skip(n) return self:with(skip_op, count_of("skip", n)) end
 
 local function tail_op(head, n, self)
   local kept, seen = {}, 0
   line.before_done(self, function(done)
-    for i = math.max(0, seen - n), seen - 1 do
+    local i = math.max(0, seen - n)
+    while i < seen do
       head(kept[i % n])
+      i = i + 1
     end
     return done()
   end)
@@ -128,8 +130,7 @@ function Supply:first(test, given)
   return opts.last_value and found:tail(1) or found:head(1)
 end
 
---- The result of folding all values, when the source is done; nil when there was none.
-define("reduce", function(head, fn, self)
+local function reduce_op(head, fn, self)
   local seen, result = false, nil
   line.before_done(self, function(done)
     head(result)
@@ -142,10 +143,17 @@ define("reduce", function(head, fn, self)
       seen, result = true, value
     end
   end
-end, "callable")
+end
 
---- The results of folding the values so far.
-define("produce", function(head, fn)
+--- The result of folding all values, when the source is done; nil when there was none.
+---@param fn fun(result: any, value: any): any the first value is the first result
+---@return cro.Supply
+function Supply:reduce(fn)
+  options.argument("reduce", 1, fn, "callable")
+  return self:with(reduce_op, fn)
+end
+
+local function produce_op(head, fn)
   local seen, result = false, nil
   return function(value)
     if seen then
@@ -155,15 +163,30 @@ define("produce", function(head, fn)
     end
     return head(result)
   end
-end, "callable")
+end
 
---- Calls `fn` once when a tap of this supply ends for any reason.
-define("on_close", function(head, fn, self)
+--- The results of folding the values so far.
+---@param fn fun(result: any, value: any): any the first value is the first result
+---@return cro.Supply
+function Supply:produce(fn)
+  options.argument("produce", 1, fn, "callable")
+  return self:with(produce_op, fn)
+end
+
+local function on_close_op(head, fn, self)
   local closers = self.closers or {}
   closers[#closers + 1] = fn
   self.closers = closers
   return head
-end, "callable")
+end
+
+--- Calls `fn` once when a tap of this supply ends for any reason.
+---@param fn fun()
+---@return cro.Supply
+function Supply:on_close(fn)
+  options.argument("on_close", 1, fn, "callable")
+  return self:with(on_close_op, fn)
+end
 
 local BATCH = {
   elems = { "integer", check = function(n) return n >= 1, "1 or more" end },

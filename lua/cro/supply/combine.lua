@@ -20,7 +20,8 @@ local function check_all(name, list)
   return list
 end
 
---- `supply:merge(a, b)` and `Supply.merge(a, b)` are the same call.
+--- The values of all of them as they come; done when all are done, quits when one does.
+--- `supply:merge(a, b)` and `Supply.merge(supply, a, b)` are the same call.
 ---@param ... cro.Supply
 ---@return cro.Supply
 function Supply.merge(...)
@@ -131,8 +132,10 @@ end
 
 local function emit_inner(value)
   if type(value) == "table" and getmetatable(value) == nil and not value.supply then
-    for i = 1, value.n or #value do
+    local n, i = value.n or #value, 1
+    while i <= n do
       emit(value[i])
+      i = i + 1
     end
     return
   end
@@ -188,6 +191,11 @@ local function batch_timed_body(source, opts)
   end)
 end
 
+--- For `batch`: its form with `emit_timed`.
+---@private
+---@param source cro.Supply
+---@param opts { elems: integer|nil, seconds: number }
+---@return cro.Supply
 function Supply.batch_timed(source, opts)
   return supply(function() batch_timed_body(source, opts) end)
 end
