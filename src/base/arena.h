@@ -19,6 +19,7 @@ typedef struct cro_arena cro_arena;
 /* NULL when memory is out. One hold, the caller's. */
 cro_arena *cro_arena_create(void);
 
+/* One hold more, to be dropped by whoever took it. */
 void cro_arena_hold(cro_arena *arena);
 
 /* True when somebody besides the caller holds it. */

@@ -23,7 +23,8 @@ int cro_buf_reserve(cro_buf *buf, size_t more);
 int cro_buf_add(cro_buf *buf, cro_bytes bytes);
 int cro_buf_add_byte(cro_buf *buf, char byte);
 
-/* Appends the decimal digits of `number`. */
+/* Appends the decimal digits of `number`. 0 or CRO_E_NOMEM with the buffer unchanged.
+ */
 int cro_buf_add_u64(cro_buf *buf, uint64_t number);
 
 /* Drops the first `n` bytes and moves the rest down. */
@@ -32,6 +33,7 @@ void cro_buf_drop(cro_buf *buf, size_t n);
 /* Gives the memory back; the buffer is empty and usable afterwards. */
 void cro_buf_free(cro_buf *buf);
 
+/* What is held; lives until the buffer next changes. */
 static inline cro_bytes cro_buf_bytes(const cro_buf *buf)
 {
   return (cro_bytes){ buf->at, buf->len };

@@ -30,6 +30,7 @@ static inline cro_bytes cro_bytes_of(const char *text)
   return (cro_bytes){ text, strlen(text) };
 }
 
+/* The same bytes; an empty slice equals any other empty one. */
 static inline bool cro_bytes_eq(cro_bytes a, cro_bytes b)
 {
   return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);

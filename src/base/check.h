@@ -7,6 +7,7 @@
 #ifndef CRO_BASE_CHECK_H
 #define CRO_BASE_CHECK_H
 
+/* Prints the place on stderr and aborts. Only cro_check calls this. */
 _Noreturn void cro_check_failed(const char *what, const char *file, int line);
 
 #define cro_check(what) ((what) ? (void)0 : cro_check_failed(#what, __FILE__, __LINE__))

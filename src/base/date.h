@@ -26,13 +26,15 @@ void cro_date_format(int64_t seconds, char out[CRO_DATE_LENGTH]);
  * after `now`. */
 int cro_date_parse(cro_bytes in, int64_t now, int64_t *out);
 
-/* The civil date of a day counted from 1970-01-01, and back (proleptic Gregorian). */
+/* A day of the proleptic Gregorian calendar. */
 typedef struct cro_civil {
   int64_t year;
   int month; /* 1 to 12 */
   int day;   /* 1 to 31 */
 } cro_civil;
 
+/* The date of a day counted from 1970-01-01 (negative: before), and back; a date that
+ * does not exist is not looked for. */
 cro_civil cro_civil_from_days(int64_t days);
 int64_t cro_days_from_civil(cro_civil date);
 

@@ -59,6 +59,7 @@ const char *cro_err_kind(int code);
 /* "address already in use"; static. */
 const char *cro_err_text(int code);
 
+/* What is lost with the error: see cro_grade. */
 cro_grade cro_err_grade(int code);
 
 /* The code for an errno value; CRO_E_IO when nothing fits better. */

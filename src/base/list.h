@@ -14,11 +14,13 @@ struct cro_list {
   cro_list *prev, *next;
 };
 
+/* An empty list, or a node that is in none. */
 static inline void cro_list_init(cro_list *node)
 {
   node->prev = node->next = node;
 }
 
+/* No node is in the list; of a node: it is in no list. */
 static inline bool cro_list_empty(const cro_list *list)
 {
   return list->next == list;
@@ -33,6 +35,7 @@ static inline void cro_list_push(cro_list *list, cro_list *node)
   list->prev = node;
 }
 
+/* Takes the node out of its list; harmless when it is in none. */
 static inline void cro_list_remove(cro_list *node)
 {
   node->prev->next = node->next;

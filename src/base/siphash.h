@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+/* The hash of `in` under the key. Cannot fail and keeps nothing. */
 uint64_t cro_siphash(const uint8_t key[16], cro_bytes in);
 
 #endif

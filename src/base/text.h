@@ -23,6 +23,7 @@ enum {
 
 extern const uint8_t cro_char_classes[256];
 
+/* The byte is in one of `classes` (CRO_CHAR_ bits). */
 static inline bool cro_char_is(char c, unsigned classes)
 {
   return (cro_char_classes[(unsigned char)c] & classes) != 0;

@@ -29,6 +29,8 @@ int cro_wheel_create(cro_wheel **out, uint64_t now);
 /* Timers still armed are disarmed. */
 void cro_wheel_destroy(cro_wheel *wheel);
 
+/* A timer that is not armed; fn is called by cro_wheel_advance. The caller owns the
+ * memory, and disarms it before it goes. */
 void cro_timer_init(cro_timer *timer, void (*fn)(cro_timer *timer));
 
 /* (Re)arms to fire at `due`; a time that has passed fires at the next advance. */
@@ -37,6 +39,7 @@ void cro_wheel_arm(cro_wheel *wheel, cro_timer *timer, uint64_t due);
 /* Harmless when not armed. */
 void cro_wheel_disarm(cro_wheel *wheel, cro_timer *timer);
 
+/* Armed and not yet fired. */
 static inline bool cro_timer_armed(const cro_timer *timer)
 {
   return !cro_list_empty(&timer->node);
@@ -54,6 +57,7 @@ void cro_wheel_advance(cro_wheel *wheel, uint64_t now);
  * when none is armed. */
 uint64_t cro_wheel_next(const cro_wheel *wheel);
 
+/* Timers armed now. */
 size_t cro_wheel_count(const cro_wheel *wheel);
 
 #endif

@@ -193,6 +193,7 @@ static void listening(void *arg, int err, cro_listener *listener)
   listener_pump(box);
 }
 
+/* listener:close(): accepts no more; its connections live on. Harmless twice. */
 static int l_listener_close(lua_State *L)
 {
   listener_box *box = luaL_checkudata(L, 1, listener_class);

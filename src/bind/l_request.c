@@ -68,6 +68,7 @@ static int l_request_header_list(lua_State *L)
   return 1;
 }
 
+/* request:has_header(name) -> boolean */
 static int l_request_has_header(lua_State *L)
 {
   lcro_exchange *x = self(L, "has_header");
@@ -150,6 +151,7 @@ static int l_request_content_length(lua_State *L)
   return 1;
 }
 
+/* request:has_body() -> boolean: one was announced, if only an empty chunked one */
 static int l_request_has_body(lua_State *L)
 {
   lua_pushboolean(L, self(L, "has_body")->request->body.length != 0);

@@ -11,12 +11,15 @@ static lcro_exchange *self(lua_State *L, const char *what)
 /* --- the head
  * -------------------------------------------------------------------------- */
 
+/* response:set_header(name, value): replaces all of that name; raises for what may not
+ * be sent. */
 static int l_response_set_header(lua_State *L)
 {
   lcro_answer_header(L, self(L, "set_header"), false, "set_header");
   return 0;
 }
 
+/* response:append_header(name, value): one more of that name; raises likewise. */
 static int l_response_append_header(lua_State *L)
 {
   lcro_answer_header(L, self(L, "append_header"), true, "append_header");
@@ -60,6 +63,7 @@ static int l_response_header(lua_State *L)
   return 1;
 }
 
+/* response:headers() -> iterator over name, value in the order set */
 static int l_response_headers(lua_State *L)
 {
   return lcro_push_header_iterator(L, &self(L, "headers")->response->headers);

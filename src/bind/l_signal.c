@@ -92,6 +92,8 @@ static int l_signal_gc(lua_State *L)
   return 0;
 }
 
+/* core.signal(name, fn(name)) -> signal: fn is called, on a fiber, each time it comes;
+ * one call at a time. */
 static int l_core_signal(lua_State *L)
 {
   lcro_app *app = lcro_app_running(L, "a signal");

@@ -240,6 +240,7 @@ static int l_connection_on_closed(lua_State *L)
   return 0;
 }
 
+/* connection:shutdown(): FIN behind what is queued; reading goes on */
 static int l_connection_shutdown(lua_State *L)
 {
   lcro_tcp *box = lcro_check_tcp(L, 1);
@@ -267,6 +268,7 @@ static int l_connection_close(lua_State *L)
   return 0;
 }
 
+/* connection:abort(): at once; the peer sees a reset */
 static int l_connection_abort(lua_State *L)
 {
   lcro_tcp *box = lcro_check_tcp(L, 1);
@@ -277,6 +279,7 @@ static int l_connection_abort(lua_State *L)
   return 0;
 }
 
+/* connection:peer() -> host, port; still there when it has closed */
 static int l_connection_peer(lua_State *L)
 {
   const lcro_tcp *box = lcro_check_tcp(L, 1);
@@ -286,6 +289,7 @@ static int l_connection_peer(lua_State *L)
   return 2;
 }
 
+/* connection:address() -> host, port of this side */
 static int l_connection_address(lua_State *L)
 {
   const lcro_tcp *box = lcro_check_tcp(L, 1);
@@ -295,6 +299,7 @@ static int l_connection_address(lua_State *L)
   return 2;
 }
 
+/* connection:nodelay(on): nothing when it has closed */
 static int l_connection_nodelay(lua_State *L)
 {
   lcro_tcp *box = lcro_check_tcp(L, 1);
@@ -305,6 +310,7 @@ static int l_connection_nodelay(lua_State *L)
   return 0;
 }
 
+/* connection:queued() -> bytes written that the kernel has not taken */
 static int l_connection_queued(lua_State *L)
 {
   const lcro_tcp *box = lcro_check_tcp(L, 1);

@@ -67,6 +67,7 @@ static int l_timer_gc(lua_State *L)
   return 0;
 }
 
+/* core.timer(seconds, fn) -> timer: fn is called once, on a fiber, never early. */
 static int l_core_timer(lua_State *L)
 {
   lcro_app *app = lcro_app_running(L, "a timer");

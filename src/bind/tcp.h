@@ -40,6 +40,7 @@ void lcro_loose_forget(lcro_loose *loose);
 /* At the end: the stages of chains without a socket. */
 void lcro_chains_close(lcro_app *app);
 
+/* Opener as in core.h: listening and connecting. */
 void lcro_open_listen(lua_State *L);
 
 #endif

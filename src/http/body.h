@@ -42,7 +42,7 @@ struct cro_body {
   void *source;
 };
 
-/* Zero and open, window of CRO_BODY_WINDOW, no limit. */
+/* Zero and open, window of CRO_BODY_WINDOW, no limit. Freed in place, once. */
 void cro_body_init(cro_body *body);
 void cro_body_free(cro_body *body);
 

@@ -59,6 +59,7 @@ typedef struct cro_h1_config {
  * it is freed when every stage that was taken is destroyed. 0 or CRO_E_NOMEM. */
 int cro_h1_server_create(cro_h1 **out, const cro_h1_config *config);
 
+/* The session's two stages, to be linked into a pipeline, which destroys them. */
 cro_stage *cro_h1_reader(cro_h1 *h1);
 cro_stage *cro_h1_writer(cro_h1 *h1);
 

@@ -8,16 +8,18 @@
 
 #include "http/h1.h"
 
+/* The bytes as they are. */
 static inline char *cro_put(char *to, cro_bytes bytes)
 {
   memcpy(to, bytes.at, bytes.len);
   return to + bytes.len;
 }
 
+/* Decimal digits (at most 20); lower-case hexadecimal ones (at most 16). */
 char *cro_put_u64(char *to, uint64_t number);
 char *cro_put_hex(char *to, uint64_t number);
 
-/* "Name: value\r\n" */
+/* "Name: value\r\n"; all of them; and the bytes that all of them take. */
 char *cro_put_field(char *to, cro_bytes name, cro_bytes value);
 char *cro_put_fields(char *to, const cro_headers *fields);
 size_t cro_fields_size(const cro_headers *fields);

@@ -60,11 +60,14 @@ struct cro_h1 {
 
 /* --- h1_wait.c: the one deadline ------------------------------------------------- */
 
+/* The connection's clock, in milliseconds. */
 uint64_t cro_h1_now(const cro_h1 *h1);
 
 /* Milliseconds the peer has kept us waiting for this request. */
 uint64_t cro_h1_active(const cro_h1 *h1);
 
+/* Sets the connection's deadline: what it waits for, and for how many ms (0: for ever).
+ */
 void cro_h1_wait(cro_h1 *h1, cro_wait what, uint64_t ms);
 
 /* Says what the connection waits for now. */
@@ -105,29 +108,26 @@ void cro_h1_begin_tunnel(cro_h1 *h1);
 /* Frees the session when nothing holds it any more. */
 void cro_h1_let_go(cro_h1 *h1);
 
-/* --- h1_write.c
- * ------------------------------------------------------------------------ */
+/* --- h1_write.c: the answers --------------------------------------------------------
+ */
 
+/* Makes the session's writer a stage that nothing is linked to. */
 void cro_h1_writer_init(cro_h1 *h1);
 
 /* Sends bytes down from the writer. The push's answer; < 0: the session is dead. */
 int cro_h1_send(cro_h1 *h1, cro_bytes bytes);
 
-/* --- h1_write.c
- * -------------------------------------------------------------------------- */
-
-void cro_h1_writer_init(cro_h1 *h1);
-
 /* A refusal, formatted and sent: text/plain, the status text only. */
 void cro_h1_send_refusal(cro_h1 *h1, int status);
 
-/* --- h1_client.c, h1_client_write.c: the other direction
- * ------------------------------ */
+/* --- h1_client.c, h1_client_write.c: the other direction ----------------------------
+ */
 
 /* The fields serve it too: `received` is the answer's body, `answered` the request as
  * sent, `emitted` the response, `started` that a byte of it has come, `closing` that
  * this exchange is the last, `blanks` counts 1xx answers. */
 
+/* The same for the stage that writes requests. */
 void cro_h1_client_writer_init(cro_h1 *h1);
 
 /* Ends the connection in error. */

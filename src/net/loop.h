@@ -25,7 +25,8 @@ int cro_loop_create(cro_loop **out);
  */
 void cro_loop_destroy(cro_loop *loop);
 
-/* Runs until cro_loop_stop or nothing is left to wait for. */
+/* Runs until cro_loop_stop (in a callback; the turn is completed) or until nothing is
+ * left to wait for. */
 void cro_loop_run(cro_loop *loop);
 void cro_loop_stop(cro_loop *loop);
 
@@ -33,6 +34,7 @@ void cro_loop_stop(cro_loop *loop);
 uint64_t cro_loop_now(const cro_loop *loop);
 uint64_t cro_loop_hrtime(void);
 
+/* The turn that stages of this loop's connections are attached to. The loop's. */
 cro_turn *cro_loop_turn(cro_loop *loop);
 
 /* Called once per turn after cro_loop_wake; returns true to be called again next
@@ -66,6 +68,7 @@ void cro_loop_keep(cro_loop *loop, int by);
 typedef struct cro_loop_stats {
   size_t tcp, listeners, signals, timers, resolves, pending_writes;
 } cro_loop_stats;
+/* The counts as of now. */
 void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out);
 
 /* How many descriptors the process may have open. When that is fewer than `wanted` the

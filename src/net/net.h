@@ -83,6 +83,7 @@ typedef struct net_text {
   int port; /* -1: unknown */
 } net_text;
 
+/* The bytes of the member in use; and host and port as text. */
 socklen_t net_address_size(const net_address *address);
 void net_address_text(const net_address *address, net_text *out);
 /* A numeric address; CRO_E_INVAL when `host` is a name. */
@@ -150,14 +151,18 @@ void cro_tcp_finalise(cro_tcp *tcp);
 /* The first read of a fresh connection; by the loop. */
 void cro_tcp_first_read(cro_tcp *tcp);
 
+/* libuv polls for input no more; harmless when it does not. */
 void cro_tcp_stop_reading(cro_tcp *tcp);
 
 /* tcp_out.c */
 extern const cro_stage_ops cro_tcp_sink_ops;
+/* Has the loop flush the connection at the end of this turn. */
 void cro_tcp_mark_dirty(cro_tcp *tcp);
 /* Writes what is gathered; then FIN, close, resume and flush callbacks as due.
  * Outside of pushes only. */
 void cro_tcp_flush(cro_tcp *tcp);
+/* Calls every flush callback with an error; the deadline for a peer that reads nothing
+ * has come. */
 void cro_tcp_flushes_fail(cro_tcp *tcp, int err);
 void cro_tcp_stalled(cro_timer *timer);
 
@@ -225,6 +230,7 @@ struct cro_connecting {
 
 /* --- signal ----------------------------------------------------------------------- */
 
+/* At the end of the loop: closes and frees every signal still open. */
 void net_signals_close(cro_loop *loop);
 
 #endif

@@ -32,9 +32,11 @@
 typedef struct cro_tcp cro_tcp;
 typedef struct cro_listener cro_listener;
 
+/* Its connection context, alive as long as the connection. */
 cro_conn *cro_tcp_conn(cro_tcp *tcp);
 /* NULL when the connection is not a socket of ours (a test's). */
 cro_tcp *cro_tcp_of(cro_conn *conn);
+/* The two ends of its pipeline: bytes in, bytes out. The connection's. */
 cro_stage *cro_tcp_source(cro_tcp *tcp);
 cro_stage *cro_tcp_sink(cro_tcp *tcp);
 
@@ -47,6 +49,7 @@ int cro_tcp_start(cro_tcp *tcp, bool at_once);
 void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err),
                        void *arg);
 
+/* TCP_NODELAY: small writes go out at once. 0 or what the system says, negative. */
 int cro_tcp_nodelay(cro_tcp *tcp, bool on);
 
 /* How long the peer may take nothing of what waits for it: 30000 unless set, 0 for
@@ -94,6 +97,8 @@ int cro_listen(cro_loop *loop, const cro_listen_options *options,
                const cro_listener_ops *ops, void *arg,
                void (*done)(void *arg, int err, cro_listener *listener));
 
+/* Stops and resumes accepting; what arrives meanwhile waits in the kernel's backlog.
+ * Each is harmless twice. */
 void cro_listener_pause(cro_listener *listener);
 void cro_listener_resume(cro_listener *listener);
 /* Text lives as long as the listener. */

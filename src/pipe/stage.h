@@ -61,6 +61,7 @@ struct cro_stage {
   cro_list ready; /* in the turn's list while a resume is due */
 };
 
+/* A stage that is linked to nothing. `ops` outlives it. */
 void cro_stage_init(cro_stage *stage, const cro_stage_ops *ops);
 
 /* Appends `next` to `stage`. CRO_E_INVAL when the types differ. */

@@ -15,6 +15,7 @@ struct cro_turn {
   void (*wake)(cro_turn *turn);
 };
 
+/* An empty turn; `wake` is called whenever a stage becomes ready. */
 void cro_turn_init(cro_turn *turn, void (*wake)(cro_turn *turn));
 
 /* Resumes what was ready when it began. True when more became ready meanwhile. */

@@ -79,6 +79,8 @@ void cro_server_stop(cro_server *server, bool now, void (*done)(void *arg), void
 /* After start. Text lives as long as the server listens. */
 cro_bytes cro_server_address(cro_server *server, int *port);
 
+/* Between a start that succeeded and the stop; how many connections are open; and the
+ * server's own copies of what it was given, alive as long as it. */
 bool cro_server_listens(const cro_server *server);
 size_t cro_server_connections(const cro_server *server);
 const cro_http_limits *cro_server_limits(const cro_server *server);

@@ -1,0 +1,367 @@
+---@meta cro.core
+--- What C gives to Lua: `require "cro.core"`. For the modules of this library, and for
+--- editors; scripts use what they return instead. In plain luajit there is no event loop:
+--- what needs one raises. tools/docs-coverage compares these names with what C registers.
+---
+--- Functions that are "called, on a fiber" may wait; what waits never holds the loop.
+
+---@class cro.core
+---@field running boolean there is an event loop: the program is crolua
+---@field methods { context: table, request: table, response: table } where Lua adds methods to boxes
+---@field json_null userdata what JSON's null is in Lua, both ways
+---@field lazy { context: table, request: table, response: table } fields made by a function of the box when first read
+local core = {}
+
+--- Hands in the functions of cro.fiber that C calls, and the reporter of errors.
+---@param hooks { turn: function, entry: function, dropped: function, cancel: function, report: function }
+function core.install(hooks) end
+
+--- The metatable of the errors that C makes.
+---@param metatable table
+function core.set_error_metatable(metatable) end
+
+--- Something is runnable: the loop calls `turn` without waiting.
+function core.notify() end
+
+--- Seconds of a monotonic clock, read afresh.
+---@return number
+function core.now() end
+
+--- Seconds since 1970-01-01 UTC.
+---@return number
+function core.wall() end
+
+--- Counters of the process; those of the loop are missing without one.
+---@return table<string, number>
+function core.stats() end
+
+--- Calls a function once, on a fiber, never early.
+---@param seconds number a negative one counts as 0
+---@param fn fun()
+---@return cro.core.Timer
+function core.timer(seconds, fn) end
+
+---@class cro.core.Timer
+local timer = {}
+
+--- The function is not called any more. Harmless later.
+function timer:close() end
+
+--- Calls a function, on a fiber, each time a signal comes; one call at a time.
+---@param name string "SIGINT", "INT" or "2"
+---@param fn fun(name: string)
+---@return cro.core.Signal
+function core.signal(name, fn) end
+
+--- Is there such a signal?
+---@param name string
+---@return boolean
+function core.signal_known(name) end
+
+---@class cro.core.Signal
+local signal = {}
+
+--- Lets the signal do again what it did before.
+function signal:close() end
+
+---@class cro.core.ListenOptions
+---@field host string
+---@field port integer
+---@field backlog integer|nil
+---@field reuse_port boolean|nil
+---@field nodelay boolean|nil
+---@field fd integer|nil a descriptor that listens already
+
+--- Listens. `fn` gets ("ready"), then ("value", connection) for each; ("quit", err) when
+--- it cannot listen.
+---@param options cro.core.ListenOptions
+---@param fn fun(kind: string, value: any)
+---@return cro.core.Listener
+function core.tcp_listen(options, fn) end
+
+--- Connects. `fn` gets the connection, or nil and why there is none.
+---@param options { host: string, port: integer, timeout: number|nil, nodelay: boolean|nil }
+---@param fn fun(connection: cro.core.Connection|nil, err: cro.Error|nil)
+---@return cro.core.Connecting
+function core.tcp_connect(options, fn) end
+
+---@class cro.core.Listener
+local listener = {}
+
+--- Accepts no more; its connections live on. Harmless twice.
+function listener:close() end
+
+--- Where it listens; nothing when it does not.
+---@return string|nil host
+---@return integer|nil port
+function listener:address() end
+
+---@class cro.core.Connecting
+local connecting = {}
+
+--- Gives up: the function is not called.
+function connecting:close() end
+
+---@class cro.core.Connection
+local connection = {}
+
+--- Begins to read. `fn` gets ("value", bytes)..., then ("done") or ("quit", err).
+---@param fn fun(kind: string, value: any)
+function connection:start(fn) end
+
+--- Sends bytes: true; false when they were taken but more should wait; or nil and why
+--- not.
+---@param data string
+---@return boolean|nil
+---@return cro.Error|nil
+function connection:write(data) end
+
+--- Calls a function once, when a write that answered false may go on.
+---@param fn fun(err: cro.Error|nil)
+function connection:on_drain(fn) end
+
+--- Calls a function once, when the kernel has all that was written.
+---@param fn fun(err: cro.Error|nil)
+function connection:on_flushed(fn) end
+
+--- Calls a function once, when the connection has closed.
+---@param fn fun(err: cro.Error|nil)
+function connection:on_closed(fn) end
+
+--- Sends FIN behind what is queued; reading goes on.
+function connection:shutdown() end
+
+--- Closes behind what is queued.
+function connection:close() end
+
+--- Closes at once; the peer sees a reset.
+function connection:abort() end
+
+--- The other side's address, also when it has closed.
+---@return string host
+---@return integer port
+function connection:peer() end
+
+--- This side's address.
+---@return string host
+---@return integer port
+function connection:address() end
+
+--- TCP_NODELAY: small writes go out at once.
+---@param on boolean
+function connection:nodelay(on) end
+
+--- Bytes written that the kernel has not taken.
+---@return integer
+function connection:queued() end
+
+---@class cro.core.ChainOptions
+---@field connection cro.core.Connection|nil
+---@field parts table[] { kind =, options = }
+---@field head string|nil "socket" or "lua"
+---@field tail string|nil "socket" or "lua"
+---@field on_event fun(kind: string, value: any) "value", "drain", "done", "quit"
+
+--- A run of stages in C between a socket or Lua at its head and at its tail; `on_event`
+--- gets what comes out of it. See cro.pipeline.native.
+---@param options cro.core.ChainOptions
+---@return cro.core.Chain
+function core.chain(options) end
+
+---@class cro.core.Chain
+local chain = {}
+
+--- Reading begins, when the head is a socket.
+function chain:start() end
+
+--- Gives it a message: true; false when it was taken but "drain" should be waited for; or
+--- nil and why not.
+---@param message any
+---@return boolean|nil
+---@return cro.Error|nil
+function chain:push(message) end
+
+--- No more will be pushed.
+function chain:finish() end
+
+--- What was pushed is all there will be, by somebody's fault.
+---@param err any
+function chain:fail(err) end
+
+--- The input ends as if the peer had said so, at a message's end.
+function chain:drain() end
+
+--- No event follows.
+function chain:close() end
+
+--- An HTTP server that does not listen yet; cro.http.server checks the options and has
+--- their list.
+---@param options table
+---@return cro.core.Server
+function core.server(options) end
+
+---@class cro.core.Server
+local server = {}
+
+--- Binds and listens; `fn` gets nothing, or why it cannot.
+---@param fn fun(err: cro.Error|nil)
+function server:start(fn) end
+
+--- Drains, or with `now` aborts; `fn` is called when the first stop has ended. A second
+--- call with `now` and without `fn` cuts a drain short.
+---@param now boolean
+---@param fn fun()|nil
+function server:stop(now, fn) end
+
+--- Where it listens; nothing when it does not.
+---@return string|nil host
+---@return integer|nil port
+function server:address() end
+
+--- What is open.
+---@return { connections: integer }
+function server:stats() end
+
+--- An empty router.
+---@return cro.core.Router
+function core.router() end
+
+---@class cro.core.Router
+local router = {}
+
+--- Adds a route by its number: true, or nil and the number of the route it clashes with.
+---@param method string
+---@param segments table[] each { kind =, text =, type =, optional = }
+---@param number integer
+---@param conditional boolean more than the path decides
+---@return true|nil
+---@return integer|nil clashing
+function router:add(method, segments, number, conditional) end
+
+--- The built-in types of segments.
+---@return table<string, true>
+function router:types() end
+
+--- Every route that fits, the most specific first, and what Allow would say; or nil, nil,
+--- 400.
+---@param c cro.http.Context
+---@param all boolean|nil of any method
+---@return table[]|nil each { number, captures..., n = }
+---@return string|nil allowed
+---@return integer|nil status
+function router:candidates(c, all) end
+
+--- The route of a path and what it captured; or nil, 404, 405 or 400, and what is
+--- allowed.
+---@param method string
+---@param path string
+---@return integer|nil number
+---@return any ...
+function router:find(method, path) end
+
+--- The context of a request that no server dispatched.
+---@param request cro.http.Request
+---@return cro.http.Context
+function core.context(request) end
+
+--- A request that a script makes.
+---@param given { method: string|nil, target: string|nil }
+---@return cro.http.Request
+function core.request(given) end
+
+--- The response that answers a request, or a loose one.
+---@param request cro.http.Request|nil
+---@return cro.http.Response
+function core.response(request) end
+
+--- Which box it is, nil for anything else.
+---@param value any
+---@return "context"|"request"|"response"|nil
+function core.kind(value) end
+
+--- The JSON of a value. Raises for what cannot be said in JSON.
+---@param value any
+---@return string
+function core.json_encode(value) end
+
+--- The value of JSON, or nil and what is wrong where. Every array is marked, null is
+--- `cro.json.null`, of a repeated key the last value counts.
+---@param text string
+---@param depth integer nesting accepted
+---@return any value
+---@return string|nil reason
+function core.json_decode(text, depth) end
+
+--- Marks a table as an array even when it is empty.
+---@param value table
+---@return table
+function core.json_array(value) end
+
+--- A media type, in lower case but for the values of parameters; or nil and a reason.
+---@param text string
+---@return cro.http.MediaType|nil
+---@return string|nil reason
+function core.media_parse(text) end
+
+--- The value of a parameter, in quotes where it needs them.
+---@param value string
+---@return string
+function core.media_quote(value) end
+
+---@class cro.core.CookieOptions
+---@field expires number|nil seconds since 1970
+---@field max_age number|nil seconds
+---@field domain string|nil
+---@field path string|nil
+---@field secure boolean|nil
+---@field http_only boolean|nil
+---@field same_site string|nil
+
+--- The text of a Set-Cookie header, or nil and a reason.
+---@param name string
+---@param value string
+---@param options cro.core.CookieOptions
+---@return string|nil
+---@return string|nil reason
+function core.cookie_format(name, value, options) end
+
+--- The parts that are there; or nil, a reason and its position.
+---@param text string
+---@return table|nil
+---@return string|nil reason
+---@return integer|nil position
+function core.uri_parse(text) end
+
+--- A reference made absolute (RFC 3986 5.2).
+---@param base string
+---@param reference string
+---@return string
+function core.uri_resolve(base, reference) end
+
+--- A URI in normal form (RFC 3986 6.2.2).
+---@param text string
+---@return string
+function core.uri_normalise(text) end
+
+--- An IRI as a URI; nil when it is no UTF-8 or has control characters.
+---@param text string
+---@return string|nil
+function core.uri_from_iri(text) end
+
+--- The segments of a path, decoded; nil for a broken escape.
+---@param path string
+---@return string[]|nil
+function core.uri_segments(path) end
+
+--- Text without percent-escapes; nil for a broken one.
+---@param text string
+---@return string|nil
+function core.uri_decode(text) end
+
+--- Text with percent-escapes for what may not stand there.
+---@param text string
+---@param part "component"|"segment"|"path"|"query"
+---@return string
+function core.uri_encode(text, part) end
+
+return core
