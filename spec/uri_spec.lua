@@ -109,7 +109,18 @@ describe("cro.uri", function()
     local u, err = uri.from_iri "/\255"
     assert.is_nil(u)
     assert.equal("uri", err.kind)
+    assert.equal("Unable to parse IRI '/\255': Not UTF-8", err.message)
+    assert.equal(2, err.position)
   end)
+
+  for _, read in ipairs { "parse", "from_iri" } do
+    it(read .. " refuses a host beyond ASCII and names the cure", function()
+      local u, err = uri[read] "http://b\195\188cher.example/"
+      assert.is_nil(u)
+      assert.matches("xn-- form (punycode)", err.reason, 1, true)
+      assert.equal(9, err.position)
+    end)
+  end
 
   it("encodes for the place where the text will stand", function()
     assert.equal("a%20b%2Fc%3Fd%26%C3%A9~", uri.encode "a b/c?d&\195\169~")

@@ -59,17 +59,17 @@ function uri.of(value)
   return parsed
 end
 
---- Reads an IRI (RFC 3987): UTF-8 text whose other characters become percent escapes,
---- in the host too.
+--- Reads an IRI (RFC 3987): UTF-8 text whose characters beyond ASCII become percent
+--- escapes. A host must be ASCII already, in its xn-- form (punycode) where it is not.
 ---@param text string
 ---@return cro.Uri|nil
----@return cro.Error|nil err kind "uri"
+---@return cro.Error|nil err kind "uri", with `reason`, and `position` when the fault is one of the IRI
 function uri.from_iri(text)
   options.argument("uri.from_iri", 1, text, "string")
-  local encoded = core.uri_from_iri(text)
+  local encoded, reason, position = core.uri_from_iri(text)
   if encoded then return uri.parse(encoded) end
-  local reason = "Not UTF-8, or a control character"
-  return nil, errors.new("uri", ("Unable to parse IRI '%s': %s"):format(text, reason), { reason = reason })
+  local message = ("Unable to parse IRI '%s': %s"):format(text, reason)
+  return nil, errors.new("uri", message, { reason = reason, position = position })
 end
 
 --- Percent-encodes the bytes of `text`; what may stay depends on where it will stand.

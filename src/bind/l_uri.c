@@ -64,17 +64,15 @@ static int l_core_uri_parse(lua_State *L)
 
 static cro_buf *scratch_of(lua_State *L)
 {
-  cro_buf *scratch = &lcro_app_of(L)->scratch;
-
-  scratch->len = 0;
-  return scratch;
+  return lcro_scratch(lcro_app_of(L));
 }
 
-static int push_result(lua_State *L, int rc, const cro_buf *scratch)
+static int push_result(lua_State *L, int rc, cro_buf *scratch)
 {
   if (rc != 0)
     return luaL_error(L, "%s", cro_err_text(rc));
   lcro_pushbytes(L, cro_buf_bytes(scratch));
+  lcro_scratch_done(scratch);
   return 1;
 }
 
@@ -108,16 +106,14 @@ static int l_core_uri_normalise(lua_State *L)
   return push_result(L, cro_url_normalise(&url, scratch), scratch);
 }
 
-/* core.uri_from_iri(text) -> text, or nil when it is no UTF-8 or has controls */
+/* core.uri_from_iri(text) -> text, or nil, reason, position */
 static int l_core_uri_from_iri(lua_State *L)
 {
   cro_buf *scratch = scratch_of(L);
-  int rc = cro_url_from_iri(lcro_checkbytes(L, 1), scratch);
+  cro_url_fault fault;
+  int rc = cro_url_from_iri(lcro_checkbytes(L, 1), scratch, &fault);
 
-  if (rc != CRO_E_SYNTAX)
-    return push_result(L, rc, scratch);
-  lua_pushnil(L);
-  return 1;
+  return rc == CRO_E_SYNTAX ? refuse(L, &fault) : push_result(L, rc, scratch);
 }
 
 /* Pushes the decoded text; false, and nothing is pushed, for a broken escape. */
@@ -131,6 +127,7 @@ static bool push_decoded(lua_State *L, cro_bytes text)
   if (cro_percent_decode(text, 0, scratch->at, &len) != 0)
     return false;
   lua_pushlstring(L, scratch->at, len);
+  lcro_scratch_done(scratch);
   return true;
 }
 

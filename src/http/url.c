@@ -150,6 +150,18 @@ static int parse_ip_literal(cro_bytes *rest, size_t at, cro_authority *out,
   return 0;
 }
 
+static size_t find_beyond_ascii(cro_bytes text)
+{
+  size_t at = 0;
+
+  while (at < text.len && (unsigned char)text.at[at] < 0x80)
+    at++;
+  return at;
+}
+
+static const char beyond_ascii[] =
+    "Host beyond ASCII: write it in its xn-- form (punycode)";
+
 static int parse_name(cro_bytes *rest, size_t at, cro_authority *out,
                       cro_url_fault *fault)
 {
@@ -157,7 +169,9 @@ static int parse_name(cro_bytes *rest, size_t at, cro_authority *out,
   size_t odd = find_odd(name, '\0');
 
   if (odd < name.len)
-    return fault_at(fault, "Malformed host", at + odd);
+    return fault_at(
+        fault, (unsigned char)name.at[odd] >= 0x80 ? beyond_ascii : "Malformed host",
+        at + odd);
   out->host = name;
   if (name.len == 0)
     out->kind = CRO_HOST_NONE;
@@ -340,6 +354,24 @@ int cro_url_parse(cro_bytes text, cro_url *out, cro_url_fault *fault)
   if (rc == 0)
     *out = url;
   return rc;
+}
+
+int cro_url_check_iri_host(cro_bytes iri, cro_url_fault *fault)
+{
+  const char *from = iri.at;
+  cro_url url = { .parts = { .port = -1 } };
+  size_t scheme = scheme_end(iri), sign, odd;
+
+  if (scheme < iri.len && iri.at[scheme] == ':')
+    cro_bytes_take(&iri, scheme + 1);
+  split(iri, &url);
+  sign = last_at_sign(url.authority);
+  if (sign < url.authority.len)
+    cro_bytes_take(&url.authority, sign + 1);
+  odd = find_beyond_ascii(url.authority);
+  if (odd < url.authority.len)
+    return fault_at(fault, beyond_ascii, (size_t)(url.authority.at - from) + odd);
+  return 0;
 }
 
 int32_t cro_url_default_port(cro_bytes scheme)

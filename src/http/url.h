@@ -69,20 +69,26 @@ int cro_url_resolve(const cro_url *base, const cro_url *reference, cro_buf *out)
 int cro_url_normalise(const cro_url *url, cro_buf *out);
 
 /* Appends an IRI (RFC 3987) as a URI: every non-ASCII character as its UTF-8 escapes,
- * in the host too, blanks and the forbidden characters likewise. CRO_E_SYNTAX when
- * it is no UTF-8 or has control characters, CRO_E_NOMEM. The result is not parsed. */
-int cro_url_from_iri(cro_bytes iri, cro_buf *out);
+ * blanks and the forbidden characters likewise. CRO_E_SYNTAX, with *fault (which may be
+ * NULL) filled, when it is no UTF-8, has control characters or a host beyond ASCII: no
+ * resolver knows such a name by its escapes, and its xn-- form is not made here.
+ * CRO_E_NOMEM. The result is not parsed. */
+int cro_url_from_iri(cro_bytes iri, cro_buf *out, cro_url_fault *fault);
+
+/* Finds the host of an IRI as far as it has one, and refuses it as above. */
+int cro_url_check_iri_host(cro_bytes iri, cro_url_fault *fault);
 
 /* 80 for http and ws, 443 for https and wss (any case), else -1. */
 int32_t cro_url_default_port(cro_bytes scheme);
 
-/* The segments of a path, encoded: "/a//b/" has "a", "", "b" and ""; "/", "" and "*"
- * have none. */
+/* A walk over the segments of a path; both fields are private. */
 typedef struct cro_path {
   cro_bytes rest;
   bool more;
 } cro_path;
 
+/* The segments of a path, encoded: "/a//b/" has "a", "", "b" and ""; "/", "" and "*"
+ * have none. They are slices of `path`. */
 cro_path cro_path_of(cro_bytes path);
 
 /* The same for what a slurpy captured, which has no slash in front and is absent (at

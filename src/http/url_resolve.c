@@ -323,7 +323,14 @@ static bool iri_escapes(char c)
   return (unsigned char)c >= 0x80 || (c != '\0' && strchr(" \"<>\\^`{|}", c) != NULL);
 }
 
-static int add_iri(cro_buf *out, cro_bytes iri)
+static int refuse_iri(cro_url_fault *fault, const char *reason, size_t at)
+{
+  if (fault != NULL)
+    *fault = (cro_url_fault){ reason, at };
+  return CRO_E_SYNTAX;
+}
+
+static int add_iri(cro_buf *out, cro_bytes iri, cro_url_fault *fault)
 {
   int rc = 0;
 
@@ -333,18 +340,20 @@ static int add_iri(cro_buf *out, cro_bytes iri)
     if (iri_escapes(c))
       rc = add_escape(out, (unsigned char)c);
     else if ((unsigned char)c < 0x20 || c == 0x7F)
-      rc = CRO_E_SYNTAX;
+      rc = refuse_iri(fault, "Control character", i);
     else
       rc = cro_buf_add_byte(out, c);
   }
   return rc;
 }
 
-int cro_url_from_iri(cro_bytes iri, cro_buf *out)
+int cro_url_from_iri(cro_bytes iri, cro_buf *out, cro_url_fault *fault)
 {
-  size_t before = out->len;
+  size_t before = out->len, text = cro_utf8_prefix(iri);
+  int rc;
 
-  if (!cro_utf8_ok(iri))
-    return CRO_E_SYNTAX;
-  return undo(out, before, add_iri(out, iri));
+  if (text < iri.len)
+    return refuse_iri(fault, "Not UTF-8", text);
+  rc = cro_url_check_iri_host(iri, fault);
+  return rc != 0 ? rc : undo(out, before, add_iri(out, iri, fault));
 }

@@ -100,6 +100,9 @@ static const struct {
   { "h_t:x", "Malformed scheme", 1 },
   { "http://a b/", "Malformed host", 8 },
   { "http://h<>/", "Malformed host", 8 },
+  { "http://b\xC3\xBC"
+    "cher.example/",
+    "Host beyond ASCII: write it in its xn-- form (punycode)", 8 },
   { "http://%zz/", "Malformed host", 7 },
   { "http://[::1/", "Missing ] after an IP address", 11 },
   { "http://[1:2]/", "Malformed IP address", 8 },
@@ -269,10 +272,24 @@ static void check_iri(const char *iri, const char *want)
 {
   cro_buf out = { 0 };
 
-  CHECK_INT(0, cro_url_from_iri(cro_bytes_of(iri), &out));
+  CHECK_INT(0, cro_url_from_iri(cro_bytes_of(iri), &out, NULL));
   CHECK_TEXT(want, cro_buf_bytes(&out));
   cro_buf_free(&out);
 }
+
+#define NEEDS_XN "Host beyond ASCII: write it in its xn-- form (punycode)"
+
+static const struct {
+  const char *text, *reason;
+  size_t at;
+} bad_iris[] = {
+  { "/\xC3", "Not UTF-8", 1 },
+  { "/a\nb", "Control character", 2 },
+  { "/a\x7F", "Control character", 2 },
+  { "http://r\xC3\xA9sum\xC3\xA9.example/", NEEDS_XN, 8 },
+  { "http://\xC3\xA9@a\xC3\xA9:80", NEEDS_XN, 11 },
+  { "//\xE2\x82\xAC", NEEDS_XN, 2 },
+};
 
 static void iris_become_uris(void)
 {
@@ -280,12 +297,21 @@ static void iris_become_uris(void)
 
   check_iri("http://h/caf\xC3\xA9?\xE2\x82\xAC=1#\xF0\x9F\x90\xAB",
             "http://h/caf%C3%A9?%E2%82%AC=1#%F0%9F%90%AB");
-  check_iri("http://r\xC3\xA9sum\xC3\xA9.example/", "http://r%C3%A9sum%C3%A9.example/");
+  check_iri("http://\xC3\xA9@h/\xC3\xA9", "http://%C3%A9@h/%C3%A9");
+  check_iri("//h:80?\xC3\xA9@h", "//h:80?%C3%A9@h");
+  check_iri("\xC3\xA9/x:y//z", "%C3%A9/x:y//z");
   check_iri("/a b%20{c}", "/a%20b%20%7Bc%7D");
   check_iri("", "");
   CHECK_INT(0, cro_buf_add(&out, CRO_B("kept")));
-  CHECK_INT(CRO_E_SYNTAX, cro_url_from_iri(CRO_B("/\xC3"), &out));
-  CHECK_INT(CRO_E_SYNTAX, cro_url_from_iri(CRO_B("/a\nb"), &out));
+  for (size_t i = 0; i < sizeof bad_iris / sizeof *bad_iris; i++) {
+    cro_bytes iri = cro_bytes_of(bad_iris[i].text);
+    cro_url_fault fault = { "", 0 };
+
+    CHECK_INT(CRO_E_SYNTAX, cro_url_from_iri(iri, &out, NULL));
+    CHECK_INT(CRO_E_SYNTAX, cro_url_from_iri(iri, &out, &fault));
+    CHECK_TEXT(bad_iris[i].reason, cro_bytes_of(fault.reason));
+    CHECK_INT(bad_iris[i].at, fault.at);
+  }
   CHECK_TEXT("kept", cro_buf_bytes(&out));
   cro_buf_free(&out);
 }
@@ -419,7 +445,7 @@ static void each_failing_allocation_leaves_the_buffer_alone(void)
     cro_alloc_fail_at(n);
     rc = cro_url_resolve(&base, &reference, &out);
     rc = rc == 0 ? cro_url_normalise(&base, &out) : rc;
-    rc = rc == 0 ? cro_url_from_iri(CRO_B("/\xC3\xA9"), &out) : rc;
+    rc = rc == 0 ? cro_url_from_iri(CRO_B("/\xC3\xA9"), &out, NULL) : rc;
     cro_alloc_fail_at(0);
     CHECK(rc == 0 || rc == CRO_E_NOMEM);
     if (rc != 0 && n == 1)
