@@ -63,4 +63,26 @@ describe("cro.errors", function()
     assert.equal("the error\nthe traceback\n  awaited at a:1\ncaused by: the cause", errors.describe(err))
     assert.equal("text", errors.describe "text")
   end)
+
+  it("describes a table of the script by what it says, or by its fields, and where it was raised", function()
+    local speaks = setmetatable({}, { __tostring = function() return "I speak" end })
+    assert.equal("I speak", errors.describe(speaks))
+    assert.equal("a table { code = 7, why = lost }", errors.describe { why = "lost", code = 7 })
+    assert.equal("a table {}", errors.describe {})
+    local many = {}
+    for i = 1, 30 do many[i] = i end
+    assert.matches("^a table { 1 = 1, .*%.%.%. }$", errors.describe(many))
+    local raised = { code = 7 }
+    xpcall(function() error(raised) end, errors.trace)
+    assert.matches("^a table { code = 7 }\nstack traceback:\n.*errors_spec.lua:%d+", errors.describe(raised))
+    assert.matches("^stack traceback:", errors.traceback(raised))
+    assert.same({ code = 7 }, raised)
+  end)
+
+  it("notes no await outside of the script's own lines", function()
+    local err = errors.new("error", "m")
+    local thread = coroutine.create(errors.awaited)
+    coroutine.resume(thread, err)
+    assert.same({}, err.awaited or {})
+  end)
 end)

@@ -24,6 +24,8 @@ local errors = {}
 
 --- An await that is passed up a long chain must not grow the error for ever.
 local MAX_AWAITED = 16
+--- Fields of a raised table that are shown.
+local MAX_FIELDS = 8
 
 --- Makes an error value. Does not raise it.
 ---@param kind string
@@ -60,6 +62,25 @@ end
 ---@return boolean
 function errors.is_stop(err) return getmetatable(err) == Error and err.kind == "stop" end
 
+--- Where tables of the script were raised, which have no place of their own for it.
+local traces = setmetatable({}, { __mode = "k" })
+
+--- Notes where a table of the script was raised, for reports. The first time counts.
+---@param value any
+---@param traceback string|nil
+function errors.remember(value, traceback)
+  if type(value) == "table" and getmetatable(value) ~= Error and not traces[value] then traces[value] = traceback end
+end
+
+--- Where a value was raised, if that is known.
+---@param value any
+---@return string|nil
+function errors.traceback(value)
+  local known = traces[value]
+  if getmetatable(value) == Error then known = value.traceback end
+  return known and known:gsub("^\n", "") or nil
+end
+
 --- Makes any raised value an error value; tables of the script stay as they are.
 ---@param value any
 ---@param traceback string|nil
@@ -75,8 +96,9 @@ end
 ---@return any
 function errors.trace(value)
   if getmetatable(value) ~= Error then
-    if type(value) == "table" then return value end
-    return errors.wrap(value, debug.traceback("", 2))
+    if type(value) ~= "table" then return errors.wrap(value, debug.traceback("", 2)) end
+    if not traces[value] then errors.remember(value, debug.traceback("", 2)) end
+    return value
   end
   if not value.traceback and not errors.is_unwinding(value) then
     value.traceback = debug.traceback("", 2)
@@ -111,19 +133,33 @@ end
 ---@return any
 function errors.awaited(err)
   if getmetatable(err) ~= Error or errors.is_unwinding(err) then return err end
-  local awaited = err.awaited or {}
-  if #awaited < MAX_AWAITED then awaited[#awaited + 1] = errors.place() end
+  local awaited, place = err.awaited or {}, errors.place()
+  if #awaited < MAX_AWAITED and place ~= "?" then awaited[#awaited + 1] = place end
   err.awaited = awaited
   return err
+end
+
+--- A raised value as text: a table that says nothing of itself is shown by its fields.
+local function raw_text(value)
+  local meta = getmetatable(value)
+  if type(value) ~= "table" or type(meta) == "table" and meta.__tostring then return tostring(value) end
+  local fields = {}
+  for key, field in pairs(value) do
+    fields[#fields + 1] = ("%s = %s"):format(tostring(key), tostring(field))
+  end
+  if #fields == 0 then return "a table {}" end
+  table.sort(fields)
+  if #fields > MAX_FIELDS then fields = { table.concat(fields, ", ", 1, MAX_FIELDS), "..." } end
+  return "a table { " .. table.concat(fields, ", ") .. " }"
 end
 
 --- The whole story of an error for a log: message, traceback, awaits, causes.
 ---@param err any
 ---@return string
 function errors.describe(err)
-  if getmetatable(err) ~= Error then return tostring(err) end
-  local lines = { err.message }
-  if err.traceback then lines[#lines + 1] = (err.traceback:gsub("^\n", "")) end
+  local own = getmetatable(err) == Error
+  local lines = { own and err.message or raw_text(err), errors.traceback(err) }
+  if not own then return table.concat(lines, "\n") end
   for _, place in ipairs(err.awaited or {}) do
     lines[#lines + 1] = "  awaited at " .. place
   end

@@ -34,13 +34,8 @@ local function write_default(err, context)
   report.write(heading(context) .. ": " .. errors.describe(err))
 end
 
-local function traceback_of(err)
-  if type(err) == "table" and err.traceback then return (err.traceback:gsub("^\n", "")) end
-  return nil
-end
-
 local function call_hook(fn, err, context)
-  local ok, failure = xpcall(fn, errors.trace, err, traceback_of(err), context)
+  local ok, failure = xpcall(fn, errors.trace, err, errors.traceback(err), context)
   if ok or errors.is_unwinding(failure) then return end
   report.write("error in the function given to cro.on_error: " .. errors.describe(failure))
   write_default(err, context)

@@ -21,6 +21,7 @@ local function write_report(text) io.stderr:write("crolua: ", text, "\n") end
 local function report(err, traceback, what)
   if errors.is_unwinding(err) then return end
   if type(err) ~= "table" then err = errors.wrap(err, traceback) end
+  errors.remember(err, traceback)
   fiber.report(what or "error in a fiber", err)
 end
 

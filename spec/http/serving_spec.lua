@@ -126,9 +126,15 @@ describe("http.server over sockets #loop", function()
 
     it("answers 500 to a handler that raises, reports it once, and goes on", function()
       local reports = {}
-      cro.on_error(function(err) reports[#reports + 1] = tostring(err) end)
-      local answer = ask("GET", "/raise")
+      local whose, where
+      cro.on_error(function(err, traceback, context)
+        reports[#reports + 1] = tostring(err)
+        whose, where = context.what, traceback
+      end)
+      local answer = ask("GET", "/raise?token=secret")
       cro.on_error(nil)
+      assert.equal("error in the handler of GET /raise", whose)
+      assert.matches("serving_spec.lua:%d+", where)
       assert.same({ 500, "Internal Server Error" }, { answer.status, answer.body })
       assert.equal(1, #reports)
       assert.truthy(reports[1]:find "raised on purpose")

@@ -77,7 +77,7 @@ static const char *error_text(lua_State *L, int index)
   return "(error object without a message)";
 }
 
-/* reporter(err, traceback); protected by the caller. */
+/* reporter(err, traceback, what); protected by the caller. */
 static int l_call_reporter(lua_State *L)
 {
   lcro_app *app = lua_touserdata(L, 1);
@@ -85,7 +85,8 @@ static int l_call_reporter(lua_State *L)
   lua_rawgeti(L, LUA_REGISTRYINDEX, app->report);
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 3);
-  lua_call(L, 2, 0);
+  lua_pushvalue(L, 4);
+  lua_call(L, 3, 0);
   return 0;
 }
 
@@ -96,7 +97,21 @@ static void report_plainly(lua_State *L, int index, const char *traceback)
     fprintf(stderr, "%s\n", traceback);
 }
 
+static void push_text(lua_State *L, const char *text)
+{
+  if (text != NULL)
+    lua_pushstring(L, text);
+  else
+    lua_pushnil(L);
+}
+
 void lcro_report(lcro_app *app, lua_State *L, const char *traceback)
+{
+  lcro_report_of(app, L, traceback, NULL);
+}
+
+void lcro_report_of(lcro_app *app, lua_State *L, const char *traceback,
+                    const char *what)
 {
   int at = lua_gettop(L);
 
@@ -108,12 +123,10 @@ void lcro_report(lcro_app *app, lua_State *L, const char *traceback)
   lua_pushcfunction(L, l_call_reporter);
   lua_pushlightuserdata(L, app);
   lua_pushvalue(L, at);
-  if (traceback != NULL)
-    lua_pushstring(L, traceback);
-  else
-    lua_pushnil(L);
+  push_text(L, traceback);
+  push_text(L, what);
   app->depth++; /* nothing else is entered meanwhile: L may be the scratch thread */
-  if (lua_pcall(L, 3, 0, 0) != 0)
+  if (lua_pcall(L, 4, 0, 0) != 0)
     report_plainly(L, at, traceback);
   app->depth--;
   lua_settop(L, at - 1);

@@ -35,7 +35,7 @@ struct lcro_app {
   int entry;         /* fiber.entry */
   int dropped;       /* fiber.dropped */
   int cancel;        /* fiber.cancel_thread */
-  int report;        /* reporter(err, traceback) */
+  int report;        /* reporter(err, traceback, what) */
   cro_buf scratch;   /* for a value being built inside one C function */
   uint64_t requests; /* counters for core.stats() */
   uint64_t handler_errors;
@@ -58,6 +58,11 @@ void lcro_app_close(lcro_app *app);
 
 /* Reports an error value at the top of L's stack and pops it. Never raises. */
 void lcro_report(lcro_app *app, lua_State *L, const char *traceback);
+
+/* The same, saying whose error it is: "error in the handler of GET /". NULL:
+ * a fiber's. */
+void lcro_report_of(lcro_app *app, lua_State *L, const char *traceback,
+                    const char *what);
 
 /* package.loaders entry: pushes the cro.core table. */
 int luaopen_cro_core(lua_State *L);

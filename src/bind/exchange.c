@@ -4,6 +4,7 @@
 #include "base/check.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* --- life ---------------------------------------------------------------------------
  */
@@ -89,6 +90,15 @@ void lcro_exchange_drop(lua_State *L, lcro_exchange *x)
   cro_check(x->holds > 0);
   if (--x->holds == 0)
     settle(L, x);
+}
+
+void lcro_exchange_describe(const lcro_exchange *x, char *out, size_t room)
+{
+  cro_bytes method = cro_method_name(x->request->method), path = x->request->path;
+  size_t shown = path.len < 128 ? path.len : 128;
+
+  (void)snprintf(out, room, "error in the handler of %.*s %.*s%s", (int)method.len,
+                 method.at, (int)shown, path.at, shown < path.len ? "..." : "");
 }
 
 /* --- callbacks ----------------------------------------------------------------------

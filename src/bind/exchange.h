@@ -69,6 +69,10 @@ void lcro_exchange_hold(lcro_exchange *x);
 /* The last hold settles it: boxes are emptied, the arena may go. */
 void lcro_exchange_drop(lua_State *L, lcro_exchange *x);
 
+/* "error in the handler of GET /path", for reports: without the query, which may hold
+ * what a log must not. */
+void lcro_exchange_describe(const lcro_exchange *x, char *out, size_t room);
+
 /* Pushes the box of that kind, made when missing. A server's context is pushed by the
  * handler's entry only, until lcro_keep_context. May raise. */
 void lcro_push_box(lua_State *L, lcro_exchange *x, lcro_box_kind kind);

@@ -102,6 +102,19 @@ static bool is_orderly(lua_State *L, int index)
   return orderly;
 }
 
+static void report_entry(lua_State *L, const lcro_fiber *fiber, const char *trace)
+{
+  const lcro_entry *entry = fiber->entry;
+  char what[192];
+
+  if (entry->ops->describe == NULL) {
+    lcro_report(fiber->app, L, trace);
+    return;
+  }
+  entry->ops->describe(entry, what, sizeof what);
+  lcro_report_of(fiber->app, L, trace, what);
+}
+
 /* Reports the error value at the top of the stack, unless it is none, and pops it. */
 static void report_failure(lua_State *L, lcro_fiber *fiber, const char *trace)
 {
@@ -112,7 +125,7 @@ static void report_failure(lua_State *L, lcro_fiber *fiber, const char *trace)
   if (entry->ops->failed != NULL && !entry->ops->failed(L, entry, index))
     loud = false;
   if (loud)
-    lcro_report(fiber->app, L, trace);
+    report_entry(L, fiber, trace);
   else
     lua_settop(L, index - 1);
 }

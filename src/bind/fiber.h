@@ -27,6 +27,8 @@ typedef struct lcro_entry_ops {
   /* The function raised the value at `index`; false keeps it from being reported.
    * Must not raise. NULL: report (but for stops and cancellations, which never are). */
   bool (*failed)(lua_State *L, lcro_entry *self, int index);
+  /* Says into `out` whose error is about to be reported. NULL: nothing to say. */
+  void (*describe)(const lcro_entry *self, char *out, size_t room);
   /* Once, last: the function has returned or (failed) raised or been cancelled. Must
    * not raise and not enter another fiber. L may be used to let references go; its
    * stack is left as found. */

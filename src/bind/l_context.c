@@ -153,6 +153,7 @@ int lcro_error_status(lua_State *L, int index)
 static int l_context_fail(lua_State *L)
 {
   lcro_exchange *x = self(L, "fail");
+  char what[192];
   int status;
 
   luaL_checkany(L, 2);
@@ -161,7 +162,8 @@ static int l_context_fail(lua_State *L)
     x->app->handler_errors++;
     luaL_traceback(L, L, NULL, 1);
     lua_pushvalue(L, 2);
-    lcro_report(x->app, L, lua_tostring(L, -2));
+    lcro_exchange_describe(x, what, sizeof what);
+    lcro_report_of(x->app, L, lua_tostring(L, -2), what);
   }
   lcro_release(L, &x->after);
   if (x->response->state == CRO_RESPONSE_STREAMING)

@@ -108,6 +108,11 @@ static bool handler_failed(lua_State *L, lcro_entry *entry, int index)
   return true;
 }
 
+static void handler_describe(const lcro_entry *entry, char *out, size_t room)
+{
+  lcro_exchange_describe((const lcro_exchange *)entry, out, room);
+}
+
 static void handler_left(lua_State *L, lcro_entry *entry, bool failed)
 {
   lcro_exchange *x = (lcro_exchange *)entry;
@@ -124,6 +129,7 @@ static const lcro_entry_ops handler_ops = {
   .open = handler_open,
   .again = handler_again,
   .failed = handler_failed,
+  .describe = handler_describe,
   .left = handler_left,
 };
 
