@@ -37,6 +37,23 @@ lcro_app *lcro_app_running(lua_State *L, const char *what)
   return app;
 }
 
+/* A scratch buffer larger than this is not kept: one large answer must not cost its
+ * size for ever. */
+enum { scratch_kept = 65536 };
+
+cro_buf *lcro_scratch(lcro_app *app)
+{
+  lcro_scratch_done(&app->scratch); /* an error may have come in between last time */
+  app->scratch.len = 0;
+  return &app->scratch;
+}
+
+void lcro_scratch_done(cro_buf *scratch)
+{
+  if (scratch->cap > scratch_kept)
+    cro_buf_free(scratch);
+}
+
 lcro_app *lcro_app_open(lua_State *L, cro_loop *loop)
 {
   lcro_app *app;
@@ -159,6 +176,7 @@ static int l_core_install(lua_State *L)
   return 0;
 }
 
+/* core.set_error_metatable(table): what the errors that C makes are given. */
 static int l_core_set_error_metatable(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -167,6 +185,8 @@ static int l_core_set_error_metatable(lua_State *L)
   return 0;
 }
 
+/* core.notify(): something is runnable, so the loop calls `turn` without waiting.
+ * Nothing without a loop. */
 static int l_core_notify(lua_State *L)
 {
   lcro_app *app = lcro_app_of(L);
@@ -176,12 +196,14 @@ static int l_core_notify(lua_State *L)
   return 0;
 }
 
+/* core.now() -> seconds of a monotonic clock, read afresh */
 static int l_core_now(lua_State *L)
 {
   lua_pushnumber(L, (lua_Number)cro_loop_hrtime() / 1e9);
   return 1;
 }
 
+/* core.wall() -> seconds since 1970-01-01 UTC */
 static int l_core_wall(lua_State *L)
 {
   struct timespec now;
@@ -210,6 +232,7 @@ static void set_loop_stats(lua_State *L, const cro_loop *loop)
   set_count(L, "pending_writes", stats.pending_writes);
 }
 
+/* core.stats() -> { name = count }; those of the loop are missing without one */
 static int l_core_stats(lua_State *L)
 {
   lcro_app *app = lcro_app_of(L);

@@ -36,7 +36,7 @@ struct lcro_app {
   int dropped;       /* fiber.dropped */
   int cancel;        /* fiber.cancel_thread */
   int report;        /* reporter(err, traceback, what) */
-  cro_buf scratch;   /* for a value being built inside one C function */
+  cro_buf scratch;   /* see lcro_scratch */
   uint64_t requests; /* counters for core.stats() */
   uint64_t handler_errors;
   uint64_t refused;
@@ -50,6 +50,12 @@ lcro_app *lcro_app_open(lua_State *L, cro_loop *loop);
 
 /* As lcro_app_of, and raises "needs the event loop" outside of crolua. */
 lcro_app *lcro_app_running(lua_State *L, const char *what);
+
+/* The app's scratch buffer, empty: for a value being built inside one C function. What
+ * is raised meanwhile leaks nothing. */
+cro_buf *lcro_scratch(lcro_app *app);
+/* What was built has been taken. Memory that only a large value needs goes back. */
+void lcro_scratch_done(cro_buf *scratch);
 
 /* The end, before the state is closed: servers are aborted, the loop runs until their
  * connections are gone, every entry still inside a fiber has left. Lua is not entered

@@ -86,12 +86,11 @@ static int l_context_html(lua_State *L)
 static int l_context_json(lua_State *L)
 {
   lcro_exchange *x = self(L, "json");
-  cro_buf *scratch = &x->app->scratch;
+  cro_buf *scratch = lcro_scratch(x->app);
   const char *reason = NULL;
   int rc;
 
   luaL_checkany(L, 2);
-  scratch->len = 0;
   rc = lcro_json_encode(L, 2, scratch, &reason);
   if (rc == CRO_E_NOMEM)
     lcro_answer_check(L, rc, "json");
@@ -99,6 +98,7 @@ static int l_context_json(lua_State *L)
     return luaL_error(L, "json: %s", reason);
   lcro_answer_type(L, x, CRO_B("application/json"), "json");
   lcro_answer_check(L, cro_response_body(x->response, cro_buf_bytes(scratch)), "json");
+  lcro_scratch_done(scratch);
   default_status(x);
   return 0;
 }
@@ -116,12 +116,15 @@ static int l_context_status(lua_State *L)
   return 0;
 }
 
+/* c:set_header(name, value): replaces all of that name; raises for what may not be
+ * sent. */
 static int l_context_set_header(lua_State *L)
 {
   lcro_answer_header(L, self(L, "set_header"), false, "set_header");
   return 0;
 }
 
+/* c:append_header(name, value): one more of that name; raises likewise. */
 static int l_context_append_header(lua_State *L)
 {
   lcro_answer_header(L, self(L, "append_header"), true, "append_header");
