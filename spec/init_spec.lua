@@ -19,6 +19,14 @@ describe("require 'cro'", function()
     assert.equal(require("cro.reactive").react, cro.react)
   end)
 
+  it("has the modules of values by their names", function()
+    for _, name in ipairs { "uri", "media_type", "timeout", "json" } do
+      assert.equal(require("cro." .. name), cro[name])
+    end
+    assert.equal("example.com", cro.uri.of("http://example.com/").host)
+    assert.equal(5, cro.timeout.new({ connect = 5 }, { connect = 60 }):get(0, "connect"))
+  end)
+
   it("has no name that does not exist, and sets no global", function()
     assert.is_nil(cro.no_such_name)
     assert.is_nil(rawget(_G, "cro"))
@@ -30,6 +38,7 @@ describe("require 'cro'", function()
       local cro = require "cro"
       assert(not package.loaded["cro.pipeline"], "pipelines loaded at start")
       assert(not package.loaded["cro.run"], "cro.run loaded at start")
+      assert(not package.loaded["cro.uri"], "cro.uri loaded at start")
       local T = cro.message { name = "T" }
       cro.compose { cro.map(T, T, function(m) return m end) }
       assert(not package.loaded["cro.pipeline.native"], "native parts loaded without one")

@@ -42,6 +42,9 @@ local MODULES = {
   tcp = "cro.tcp",
   signal = "cro.signal",
   json = "cro.json",
+  uri = "cro.uri",
+  media_type = "cro.media_type",
+  timeout = "cro.timeout",
 }
 
 return setmetatable(cro, {
