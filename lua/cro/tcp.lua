@@ -210,7 +210,7 @@ function tcp.listen(host, port, more)
 end
 
 --- Connects: every address of the name is tried, 250 ms apart. Broken with kind
---- "refused", "timeout", "dns", ... Options: timeout (seconds in all, 10), nodelay.
+--- "refused", "timeout", "dns", "dns_timeout" (after 5 s), ... Options: timeout (seconds in all, 10), nodelay.
 ---@param host string|table
 ---@param port integer|nil
 ---@param more table|nil

@@ -38,7 +38,8 @@
   X(LIMIT, -24, "limit", "over a configured limit", STREAM)                            \
   X(PROTOCOL, -25, "protocol", "the peer broke the protocol", CONNECTION)              \
   X(EXISTS, -26, "exists", "already exists", STREAM)                                   \
-  X(HANDLER, -27, "handler", "a handler failed", STREAM)
+  X(HANDLER, -27, "handler", "a handler failed", STREAM)                               \
+  X(DNS_TIMEOUT, -28, "dns_timeout", "the name did not resolve within 5 s", STREAM)
 
 typedef enum cro_grade {
   CRO_GRADE_STREAM,

@@ -47,16 +47,17 @@ static bool idle(const cro_loop *loop)
   cro_loop_stats stats;
 
   cro_loop_stats_get(loop, &stats);
-  return stats.tcp == 0 && stats.resolves == 0;
+  return stats.tcp == 0;
 }
 
 void lcro_app_close(lcro_app *app)
 {
-  enum { rounds_max = 5000 }; /* a name that does not resolve holds us 5 s at most */
+  enum { rounds_max = 5000 }; /* of a millisecond */
 
   app->closing = true;
   stop_servers(app);
   abort_tcps(app);
+  cro_loop_give_up_names(app->loop);
   for (int i = 0; i < rounds_max && !idle(app->loop); i++)
     turn_once(app->loop);
   lcro_chains_close(app);

@@ -263,6 +263,11 @@ void cro_loop_disarm(cro_loop *loop, cro_timer *timer)
     cro_loop_again(loop);
 }
 
+void cro_loop_give_up_names(cro_loop *loop)
+{
+  net_resolve_cancel_all(loop);
+}
+
 void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
 {
   *out = (cro_loop_stats){
@@ -285,17 +290,6 @@ static void raise_pool(void)
   setenv("UV_THREADPOOL_SIZE", text, 0);
 }
 
-/* Lookups may take half of the pool, files keep the other half. */
-static unsigned lookups_of_pool(void)
-{
-  const char *text = getenv("UV_THREADPOOL_SIZE");
-  long threads = text != NULL ? strtol(text, NULL, 10) : 0;
-
-  if (threads < 2)
-    return 1;
-  return threads > 1024 ? 512 : (unsigned)threads / 2;
-}
-
 static void init_fields(cro_loop *loop)
 {
   cro_list *const lists[] = {
@@ -308,7 +302,6 @@ static void init_fields(cro_loop *loop)
     cro_list_init(lists[i]);
   cro_turn_init(&loop->turn, on_turn_wake);
   loop->alarm_at = UINT64_MAX;
-  loop->lookups_max = lookups_of_pool();
   loop->prepare.data = loop->alarm.data = loop->async.data = loop;
 }
 
@@ -417,6 +410,8 @@ void cro_loop_destroy(cro_loop *loop)
     return;
   loop->destroying = true;
   drain(loop);
+  net_resolve_let_go(loop);
+  run_posts(loop);
   close_own_handles(loop);
   cro_check(uv_loop_close(&loop->uv) == 0);
   uv_mutex_destroy(&loop->lock);

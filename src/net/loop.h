@@ -20,9 +20,8 @@ typedef struct cro_loop cro_loop;
  * thread pool to 16 threads unless UV_THREADPOOL_SIZE says otherwise. */
 int cro_loop_create(cro_loop **out);
 
-/* Closes what is left, runs the loop until all close callbacks have come, frees. A name
- * being looked up is waited for: the pool's thread cannot be stopped. NULL is allowed.
- */
+/* Closes what is left, runs the loop until all close callbacks have come, frees. A
+ * thread that still looks a name up is not waited for. NULL is allowed. */
 void cro_loop_destroy(cro_loop *loop);
 
 /* Runs until cro_loop_stop (in a callback; the turn is completed) or until nothing is
@@ -63,6 +62,9 @@ void cro_loop_post(cro_loop *loop, cro_post *post);
 /* Counts up (+1) and down (-1) reasons to go on running although nothing is open: a
  * post that is on its way, a fiber that another thread will wake. */
 void cro_loop_keep(cro_loop *loop, int by);
+
+/* Every name that is being looked up fails now: CRO_E_CANCELLED. */
+void cro_loop_give_up_names(cro_loop *loop);
 
 /* Open handles by kind, for statistics and leak tests. */
 typedef struct cro_loop_stats {

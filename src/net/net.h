@@ -13,6 +13,7 @@
 
 #include "net/tcp.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <uv.h>
 
@@ -21,7 +22,8 @@ enum {
   net_high_mark = 64 * 1024,  /* queued output above it answers CRO_FULL */
   net_big_push = 16 * 1024,   /* written at once, not gathered */
   net_spare_bufs = 16,        /* output buffers kept by an idle loop */
-  net_pool_threads = 16,      /* libuv's own default of 4 starves files behind DNS */
+  net_pool_threads = 16,      /* libuv's own default of 4 is few for files */
+  net_lookups_max = 8,        /* threads that look names up; not of that pool */
 };
 
 struct cro_loop {
@@ -49,7 +51,7 @@ struct cro_loop {
   cro_list fresh;      /* of cro_tcp.fresh: first read to try */
   cro_list ending;     /* of cro_tcp.dirty: socket closed, to be finalised */
   cro_list lookups_waiting, lookups_busy;
-  unsigned lookups_running, lookups_max;
+  unsigned lookups_running;
   size_t tcp_peak; /* connections since memory was last given back */
   size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
   cro_buf spare[net_spare_bufs];
@@ -201,15 +203,27 @@ typedef void net_resolved_fn(void *arg, int err, const net_address *found,
                              size_t count);
 
 /* Looks a name or numeric address up; done once, possibly before this returns (then
- * *out is NULL). `found` lives until done returns. */
+ * *out is NULL), after 5 s at most (CRO_E_DNS_TIMEOUT). `found` lives until done
+ * returns. */
 int net_resolve(net_resolving **out, cro_loop *loop, cro_bytes host, int port,
                 net_resolved_fn *done, void *arg);
 
 /* done is not called any more. */
 void net_resolve_cancel(net_resolving *resolving);
 
-/* done comes with CRO_E_CANCELLED; a thread that is at work is waited for. */
+/* done comes with CRO_E_CANCELLED, at once. */
 void net_resolve_cancel_all(cro_loop *loop);
+
+/* The loop goes: threads still at work keep what is theirs. Then run the posts. */
+void net_resolve_let_go(cro_loop *loop);
+
+/* getaddrinfo, unless a test puts one in its place. Called on other threads. */
+typedef int net_look_up_fn(const char *name, const char *service,
+                           const struct addrinfo *hints, struct addrinfo **out);
+extern net_look_up_fn *net_look_up;
+/* From the question on, waiting for a thread included; CRO_E_DNS_TIMEOUT says how much
+ * it is. */
+extern uint64_t net_look_up_ms;
 
 /* --- connect -------------------------------------------------------------------- */
 

@@ -1,25 +1,46 @@
+/* Names to addresses. Each lookup has a thread of its own, which nobody waits for: a
+ * thread inside getaddrinfo cannot be stopped, and libuv joins those of its pool when
+ * the process ends. What thread and loop share is a `lookup`: the loop hears of its
+ * end by a post, or has let it go, and then the thread frees it. */
 #include "net/net.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/err.h"
+#include "base/punycode.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A longer name is no name (RFC 1035), and libuv before 1.48 cuts it short and looks
- * up what is left (CVE-2024-24806). */
-enum { name_max = 253 };
+enum { name_max = 253 }; /* RFC 1035 */
 
-struct net_resolving {
-  uv_getaddrinfo_t req;
-  cro_list node; /* loop->lookups_waiting, then loop->lookups_busy */
-  cro_loop *loop;
-  net_resolved_fn *done; /* NULL once cancelled */
-  void *arg;
-  bool running;
+net_look_up_fn *net_look_up = getaddrinfo;
+uint64_t net_look_up_ms = 5000;
+
+typedef struct lookup {
+  cro_post post;
+  cro_list node; /* loop->lookups_busy */
+  pthread_mutex_t lock;
+  cro_loop *loop; /* NULL: the loop has let it go; with `posted` guarded by lock */
+  bool posted;    /* the thread is done with it */
+  net_resolving *resolving; /* the loop's; NULL: nobody asks any more */
+  struct addrinfo *info;
+  int rc; /* of getaddrinfo */
+  int error;
   char port[8];
   char name[name_max + 1];
+} lookup;
+
+struct net_resolving {
+  cro_list node; /* loop->lookups_waiting until there is a thread */
+  cro_loop *loop;
+  cro_timer limit;
+  net_resolved_fn *done;
+  void *arg;
+  lookup *lookup;
 };
 
 static size_t collect(const struct addrinfo *info, net_address *found)
@@ -35,56 +56,137 @@ static size_t collect(const struct addrinfo *info, net_address *found)
   return count;
 }
 
-static void start_waiting(cro_loop *loop);
+static int err_of(const lookup *self)
+{
+  if (self->rc == 0)
+    return 0;
+  if (self->rc == EAI_MEMORY)
+    return CRO_E_NOMEM;
+  return self->rc == EAI_SYSTEM && self->error == EMFILE ? CRO_E_MFILE : CRO_E_DNS;
+}
+
+static void free_lookup(lookup *self)
+{
+  if (self->info != NULL)
+    freeaddrinfo(self->info);
+  pthread_mutex_destroy(&self->lock);
+  cro_free(self);
+}
+
+/* --- the thread ------------------------------------------------------------------- */
+
+static void *look_up_main(void *arg)
+{
+  struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+  lookup *self = arg;
+  bool left;
+
+  self->rc = net_look_up(self->name, self->port, &hints, &self->info);
+  self->error = errno;
+  pthread_mutex_lock(&self->lock);
+  left = self->loop == NULL;
+  self->posted = !left;
+  if (!left)
+    cro_loop_post(self->loop, &self->post); /* from here on it is the loop's */
+  pthread_mutex_unlock(&self->lock);
+  if (left)
+    free_lookup(self);
+  return NULL;
+}
+
+/* Signals are for the thread of the loop. */
+static int start_thread(lookup *self)
+{
+  pthread_attr_t attr;
+  pthread_t thread;
+  sigset_t all, before;
+  int rc;
+
+  if (pthread_attr_init(&attr) != 0)
+    return CRO_E_NOMEM;
+  (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  rc = pthread_create(&thread, &attr, look_up_main, self);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  return rc == 0 ? 0 : CRO_E_NOMEM;
+}
+
+/* --- the loop -----------------------------------------------------------------------
+ */
+
+/* Nobody waits for it any more; its thread may go on. */
+static void leave(net_resolving *self)
+{
+  cro_loop_disarm(self->loop, &self->limit);
+  cro_list_remove(&self->node);
+  if (self->lookup != NULL)
+    self->lookup->resolving = NULL;
+  self->loop->resolve_count--;
+  cro_loop_keep(self->loop, -1);
+}
 
 static void finish(net_resolving *self, int err, const net_address *found, size_t count)
 {
-  cro_loop *loop = self->loop;
   net_resolved_fn *done = self->done;
   void *arg = self->arg;
 
+  leave(self);
   cro_free(self);
-  loop->resolve_count--;
-  if (done != NULL)
-    done(arg, err, found, count);
+  done(arg, err, found, count);
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *info)
-{
-  net_resolving *self = req->data;
-  cro_loop *loop = self->loop;
-  net_address found[net_addresses_max];
-  size_t count = collect(info, found);
-  int err = cro_net_err(status);
+static void start_waiting(cro_loop *loop);
 
-  uv_freeaddrinfo(info);
-  loop->lookups_running--;
+/* The post comes while the thread may still be about to unlock. */
+static void take_back(lookup *self)
+{
+  pthread_mutex_lock(&self->lock);
+  pthread_mutex_unlock(&self->lock);
   cro_list_remove(&self->node);
-  if (err == 0 && count == 0)
-    err = CRO_E_DNS;
-  finish(self, err, found, count);
+  self->loop->lookups_running--;
+}
+
+static void on_looked_up(cro_post *post)
+{
+  lookup *self = CRO_CONTAINER(post, lookup, post);
+  cro_loop *loop = self->loop;
+  net_resolving *resolving = self->resolving;
+  net_address found[net_addresses_max];
+  size_t count = collect(self->info, found);
+  int err = err_of(self);
+
+  take_back(self);
+  if (resolving != NULL)
+    resolving->lookup = NULL;
+  free_lookup(self);
+  if (resolving != NULL)
+    finish(resolving, err == 0 && count == 0 ? CRO_E_DNS : err, found, count);
   start_waiting(loop);
 }
 
 static int run(net_resolving *self)
 {
-  struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-  int rc;
+  int rc = start_thread(self->lookup);
 
-  self->req.data = self;
-  rc = uv_getaddrinfo(&self->loop->uv, &self->req, on_resolved, self->name, self->port,
-                      &hints);
   if (rc != 0)
-    return cro_net_err(rc);
-  self->running = true;
+    return rc;
   self->loop->lookups_running++;
-  cro_list_push(&self->loop->lookups_busy, &self->node);
+  cro_list_push(&self->loop->lookups_busy, &self->lookup->node);
   return 0;
+}
+
+static void drop_unstarted(net_resolving *self, int err)
+{
+  free_lookup(self->lookup);
+  self->lookup = NULL;
+  finish(self, err, NULL, 0);
 }
 
 static void start_waiting(cro_loop *loop)
 {
-  while (loop->lookups_running < loop->lookups_max) {
+  while (loop->lookups_running < net_lookups_max) {
     cro_list *node = cro_list_shift(&loop->lookups_waiting);
     net_resolving *self;
     int rc;
@@ -94,15 +196,70 @@ static void start_waiting(cro_loop *loop)
     self = CRO_CONTAINER(node, net_resolving, node);
     rc = run(self);
     if (rc != 0)
-      finish(self, rc, NULL, 0);
+      drop_unstarted(self, rc);
   }
+}
+
+static bool is_waiting(const net_resolving *self)
+{
+  return self->node.next != &self->node;
+}
+
+static void give_up(net_resolving *self, int err)
+{
+  if (is_waiting(self))
+    drop_unstarted(self, err);
+  else
+    finish(self, err, NULL, 0);
+}
+
+static void on_limit(cro_timer *timer)
+{
+  give_up(CRO_CONTAINER(timer, net_resolving, limit), CRO_E_DNS_TIMEOUT);
+}
+
+static int lookup_create(lookup **out, cro_loop *loop, cro_bytes host, int port)
+{
+  lookup *self = cro_alloc_zero(sizeof *self);
+  int rc;
+
+  if (self == NULL)
+    return CRO_E_NOMEM;
+  rc = cro_punycode_host(host, self->name, sizeof self->name);
+  if (rc != 0 || pthread_mutex_init(&self->lock, NULL) != 0) {
+    cro_free(self);
+    return rc != 0 ? rc : CRO_E_NOMEM;
+  }
+  snprintf(self->port, sizeof self->port, "%d", port);
+  self->post.fn = on_looked_up;
+  self->loop = loop;
+  cro_list_init(&self->node);
+  *out = self;
+  return 0;
+}
+
+static int begin(net_resolving *self)
+{
+  cro_loop *loop = self->loop;
+  int rc = 0;
+
+  if (loop->lookups_running < net_lookups_max)
+    rc = run(self);
+  else
+    cro_list_push(&loop->lookups_waiting, &self->node);
+  if (rc != 0)
+    return rc;
+  loop->resolve_count++;
+  cro_loop_keep(loop, +1);
+  cro_loop_arm(loop, &self->limit, cro_loop_now(loop) + net_look_up_ms);
+  return 0;
 }
 
 static int look_up(net_resolving **out, cro_loop *loop, cro_bytes host, int port,
                    net_resolved_fn *done, void *arg)
 {
   net_resolving *self;
-  int rc = 0;
+  int rc;
 
   if (loop->destroying)
     return CRO_E_CANCELLED;
@@ -113,17 +270,18 @@ static int look_up(net_resolving **out, cro_loop *loop, cro_bytes host, int port
   self->done = done;
   self->arg = arg;
   cro_list_init(&self->node);
-  memcpy(self->name, host.at, host.len);
-  snprintf(self->port, sizeof self->port, "%d", port);
-  if (loop->lookups_running < loop->lookups_max)
-    rc = run(self);
-  else
-    cro_list_push(&loop->lookups_waiting, &self->node);
+  cro_timer_init(&self->limit, on_limit);
+  rc = lookup_create(&self->lookup, loop, host, port);
+  if (rc == 0) {
+    self->lookup->resolving = self;
+    rc = begin(self);
+    if (rc != 0)
+      free_lookup(self->lookup);
+  }
   if (rc != 0) {
     cro_free(self);
     return rc;
   }
-  loop->resolve_count++;
   *out = self;
   return 0;
 }
@@ -147,24 +305,54 @@ int net_resolve(net_resolving **out, cro_loop *loop, cro_bytes host, int port,
   return look_up(out, loop, host, port, done, arg);
 }
 
-/* A lookup that a thread is at goes on by itself and ends in nothing. */
 void net_resolve_cancel(net_resolving *self)
 {
-  self->done = NULL;
-  if (self->running) {
-    uv_cancel((uv_req_t *)&self->req);
-    return;
+  if (is_waiting(self)) {
+    free_lookup(self->lookup);
+    self->lookup = NULL;
   }
-  cro_list_remove(&self->node);
-  finish(self, CRO_E_CANCELLED, NULL, 0);
+  leave(self);
+  cro_free(self);
 }
 
+/* What it is told may ask for more, which then waits or runs: until there is none. */
 void net_resolve_cancel_all(cro_loop *loop)
 {
   cro_list *node;
 
   while ((node = cro_list_shift(&loop->lookups_waiting)) != NULL)
-    finish(CRO_CONTAINER(node, net_resolving, node), CRO_E_CANCELLED, NULL, 0);
-  for (node = loop->lookups_busy.next; node != &loop->lookups_busy; node = node->next)
-    uv_cancel((uv_req_t *)&CRO_CONTAINER(node, net_resolving, node)->req);
+    drop_unstarted(CRO_CONTAINER(node, net_resolving, node), CRO_E_CANCELLED);
+  for (node = loop->lookups_busy.next; node != &loop->lookups_busy;) {
+    net_resolving *self = CRO_CONTAINER(node, lookup, node)->resolving;
+
+    node = node->next;
+    if (self == NULL)
+      continue;
+    finish(self, CRO_E_CANCELLED, NULL, 0);
+    node = loop->lookups_busy.next;
+  }
+}
+
+/* True when its end is on its way to the loop and will be taken there. */
+static bool let_go(lookup *self)
+{
+  bool posted;
+
+  pthread_mutex_lock(&self->lock);
+  posted = self->posted;
+  if (!posted)
+    self->loop = NULL;
+  pthread_mutex_unlock(&self->lock);
+  return posted;
+}
+
+void net_resolve_let_go(cro_loop *loop)
+{
+  cro_list posted, *node;
+
+  cro_list_init(&posted);
+  while ((node = cro_list_shift(&loop->lookups_busy)) != NULL)
+    if (let_go(CRO_CONTAINER(node, lookup, node)))
+      cro_list_push(&posted, node);
+  cro_list_splice(&loop->lookups_busy, &posted);
 }

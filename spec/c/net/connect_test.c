@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -146,8 +147,17 @@ static void silence_ends_with_the_time_out(void)
   deaf_close(&d);
 }
 
+/* Threads that look names up free what they hold when they are done. */
+static void wait_for_blocks(size_t before)
+{
+  for (int i = 0; i < 3000 && cro_alloc_live() > before; i++)
+    usleep(1000);
+  CHECK_INT(before, cro_alloc_live());
+}
+
 static void a_call_is_cancelled_at_every_stage(void)
 {
+  size_t before = cro_alloc_live();
   caller c = { 0 };
   cro_loop_stats stats;
   deaf d;
@@ -170,6 +180,7 @@ static void a_call_is_cancelled_at_every_stage(void)
   CHECK_INT(0, stats.tcp + stats.resolves + stats.timers);
   CHECK_INT(3, c.done);
   cro_loop_destroy(c.loop);
+  wait_for_blocks(before);
   deaf_close(&d);
 }
 
@@ -294,14 +305,13 @@ static void on_looked_up(void *arg, int err, const net_address *found, size_t co
   looked_up++;
 }
 
-static void lookups_leave_half_of_the_pool_to_files(void)
+static void eight_names_are_looked_up_at_once_and_the_rest_wait(void)
 {
   net_resolving *out[40];
   cro_loop *loop;
 
   looked_up = 0;
   CHECK_INT(0, cro_loop_create(&loop));
-  CHECK_INT(8, loop->lookups_max);
   for (int i = 0; i < 40; i++)
     CHECK_INT(0,
               net_resolve(&out[i], loop, CRO_B("localhost"), 80, on_looked_up, NULL));
@@ -315,8 +325,147 @@ static void lookups_leave_half_of_the_pool_to_files(void)
   cro_loop_destroy(loop);
 }
 
+/* A resolver that answers when it is let. */
+static struct {
+  pthread_mutex_t lock;
+  pthread_cond_t opened;
+  bool open;
+  int inside;
+} gate = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0 };
+
+static int hang(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+  pthread_mutex_lock(&gate.lock);
+  gate.inside++;
+  while (!gate.open)
+    pthread_cond_wait(&gate.opened, &gate.lock);
+  gate.inside--;
+  pthread_mutex_unlock(&gate.lock);
+  return getaddrinfo(name, service, hints, out);
+}
+
+static void shut_gate(uint64_t limit)
+{
+  gate.open = false;
+  net_look_up = hang;
+  net_look_up_ms = limit;
+}
+
+static int hanging(void)
+{
+  int inside;
+
+  pthread_mutex_lock(&gate.lock);
+  inside = gate.inside;
+  pthread_mutex_unlock(&gate.lock);
+  return inside;
+}
+
+static void open_gate(void)
+{
+  pthread_mutex_lock(&gate.lock);
+  gate.open = true;
+  pthread_cond_broadcast(&gate.opened);
+  pthread_mutex_unlock(&gate.lock);
+  net_look_up = getaddrinfo;
+  net_look_up_ms = 5000;
+}
+
+static void a_name_server_that_is_silent_is_given_up(void)
+{
+  caller c = { 0 };
+  cro_loop_stats stats;
+  uint64_t start;
+
+  CHECK_INT(5000, net_look_up_ms);
+  shut_gate(60);
+  CHECK_INT(0, cro_loop_create(&c.loop));
+  start = cro_loop_now(c.loop);
+  CHECK_INT(0, call(&c, "localhost", 80, 0));
+  cro_loop_run(c.loop); /* ends although the thread is still at it */
+  CHECK_INT(1, c.done);
+  CHECK_INT(CRO_E_DNS_TIMEOUT, c.err);
+  CHECK(cro_loop_now(c.loop) - start >= 60 && cro_loop_now(c.loop) - start < 1000);
+  CHECK_INT(1, hanging());
+  cro_loop_stats_get(c.loop, &stats);
+  CHECK_INT(0, stats.resolves + stats.timers);
+  open_gate();
+  UNTIL(c.loop, c.loop->lookups_running == 0);
+  CHECK_INT(1, c.done);
+  cro_loop_destroy(c.loop);
+}
+
+static void names_behind_silent_ones_are_given_up_or_looked_up_later(void)
+{
+  size_t before = cro_alloc_live();
+  caller c = { 0 };
+  net_resolving *late;
+
+  looked_up = 0;
+  shut_gate(60);
+  CHECK_INT(0, cro_loop_create(&c.loop));
+  for (int i = 0; i < 10; i++)
+    CHECK_INT(0, call(&c, "localhost", 80, 0));
+  cro_loop_run(c.loop);
+  CHECK_INT(10, c.done);
+  CHECK_INT(CRO_E_DNS_TIMEOUT, c.err);
+  net_look_up_ms = 5000;
+  CHECK_INT(0, net_resolve(&late, c.loop, CRO_B("localhost"), 80, on_looked_up, NULL));
+  spin(c.loop, 20);
+  CHECK_INT(0, looked_up);
+  open_gate();
+  UNTIL(c.loop, looked_up == 1);
+  cro_loop_destroy(c.loop);
+  wait_for_blocks(before);
+}
+
+static void a_loop_does_not_wait_for_a_thread_that_hangs(void)
+{
+  size_t before = cro_alloc_live();
+  caller c = { 0 };
+  uint64_t start = cro_loop_hrtime();
+
+  shut_gate(5000);
+  CHECK_INT(0, cro_loop_create(&c.loop));
+  for (int i = 0; i < 10; i++)
+    CHECK_INT(0, call(&c, "localhost", 80, 0));
+  UNTIL(c.loop, hanging() == 8);
+  cro_loop_destroy(c.loop);
+  CHECK_INT(10, c.done);
+  CHECK_INT(CRO_E_CANCELLED, c.err);
+  CHECK(cro_loop_hrtime() - start < UINT64_C(1000000000));
+  CHECK_INT(8, hanging());
+  open_gate();
+  wait_for_blocks(before);
+}
+
+/* The thread answers while the loop is destroyed: every interleaving it comes upon. */
+static void a_loop_may_end_just_when_an_answer_comes(void)
+{
+  size_t before = cro_alloc_live();
+
+  for (int i = 0; i < 200; i++) {
+    caller c = { 0 };
+
+    shut_gate(5000);
+    CHECK_INT(0, cro_loop_create(&c.loop));
+    for (int k = 0; k < 4; k++)
+      CHECK_INT(0, call(&c, "localhost", 80, 0));
+    while (i % 2 == 0 && hanging() < 4)
+      usleep(50);
+    open_gate();
+    if (i % 3 == 0)
+      usleep((unsigned)i);
+    cro_loop_destroy(c.loop);
+    CHECK_INT(4, c.done);
+  }
+  wait_for_blocks(before);
+}
+
 static void a_loop_that_ends_cancels_what_is_looked_up(void)
 {
+  size_t before = cro_alloc_live();
   caller c = { 0 };
 
   CHECK_INT(0, cro_loop_create(&c.loop));
@@ -325,6 +474,7 @@ static void a_loop_that_ends_cancels_what_is_looked_up(void)
   cro_loop_destroy(c.loop);
   CHECK_INT(20, c.done);
   CHECK_INT(CRO_E_CANCELLED, c.err);
+  wait_for_blocks(before);
 }
 
 TEST_MAIN(CASE(a_connection_carries_bytes_both_ways),
@@ -335,5 +485,9 @@ TEST_MAIN(CASE(a_connection_carries_bytes_both_ways),
           CASE(the_next_address_is_tried_when_one_refuses),
           CASE(an_address_that_is_silent_is_overtaken_after_250_ms),
           CASE(when_all_fail_the_telling_error_is_kept),
-          CASE(lookups_leave_half_of_the_pool_to_files),
+          CASE(eight_names_are_looked_up_at_once_and_the_rest_wait),
+          CASE(a_name_server_that_is_silent_is_given_up),
+          CASE(names_behind_silent_ones_are_given_up_or_looked_up_later),
+          CASE(a_loop_does_not_wait_for_a_thread_that_hangs),
+          CASE(a_loop_may_end_just_when_an_answer_comes),
           CASE(a_loop_that_ends_cancels_what_is_looked_up))
