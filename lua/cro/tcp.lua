@@ -83,7 +83,7 @@ function Connection:supply()
 end
 
 --- Sends bytes. The promise is kept at once while less than 64 KiB wait to be sent,
---- else when that is so again; it breaks with kind "closed", "reset" or "broken_pipe".
+--- else when that is so again; it breaks with kind "closed", "reset", "broken_pipe" or "aborted".
 ---@param data string
 ---@return cro.Promise
 function Connection:write(data)
@@ -111,7 +111,8 @@ function Connection:flush()
   return promise
 end
 
---- Kept when the connection has closed in order, broken with the reason otherwise.
+--- Kept when the connection has closed in order, broken with the reason otherwise: kind
+--- "reset", ... or "aborted" after an `abort` of this side.
 ---@return cro.Promise
 function Connection:closed()
   if self.ending then return self.ending end

@@ -39,7 +39,8 @@
   X(PROTOCOL, -25, "protocol", "the peer broke the protocol", CONNECTION)              \
   X(EXISTS, -26, "exists", "already exists", STREAM)                                   \
   X(HANDLER, -27, "handler", "a handler failed", STREAM)                               \
-  X(DNS_TIMEOUT, -28, "dns_timeout", "the name did not resolve within 5 s", STREAM)
+  X(DNS_TIMEOUT, -28, "dns_timeout", "the name did not resolve within 5 s", STREAM)    \
+  X(ABORTED, -29, "aborted", "aborted on this side", CONNECTION)
 
 typedef enum cro_grade {
   CRO_GRADE_STREAM,

@@ -233,7 +233,7 @@ static void drive(cro_h1 *h1, cro_bytes *in)
     continue;
   h1->driving = false;
   if (h1->state == CRO_H1_DEAD && h1->request != NULL)
-    cro_h1_die(h1, CRO_E_CANCELLED);
+    cro_h1_die(h1, CRO_E_ABORTED);
 }
 
 /* Drives over what was kept, then drops what was understood. */

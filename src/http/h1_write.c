@@ -280,7 +280,7 @@ static int stream_end(cro_response *response)
 static void stream_abort(cro_response *response)
 {
   if (may_stream(response) == 0)
-    fail_answer(response->writer, response, CRO_E_CANCELLED);
+    fail_answer(response->writer, response, CRO_E_ABORTED);
 }
 
 static const cro_response_ops stream_ops = {

@@ -230,7 +230,7 @@ static void conn_shutdown(cro_conn *conn)
 
 static void conn_abort(cro_conn *conn)
 {
-  cro_tcp_end(of_conn(conn), CRO_E_CANCELLED, false, true);
+  cro_tcp_end(of_conn(conn), CRO_E_ABORTED, false, true);
 }
 
 /* The local address has to be asked for while the socket is open. */

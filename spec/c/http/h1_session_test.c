@@ -319,8 +319,8 @@ static void an_aborted_stream_is_a_reset(void)
   feed(GET);
   kept->response->ops->abort(kept->response);
   CHECK(strcmp(rig.end, "abort") == 0);
-  CHECK_INT(CRO_E_CANCELLED, released);
-  CHECK_INT(CRO_E_CANCELLED, drained);
+  CHECK_INT(CRO_E_ABORTED, released);
+  CHECK_INT(CRO_E_ABORTED, drained);
   close_rig();
 }
 

@@ -147,14 +147,6 @@ static void silence_ends_with_the_time_out(void)
   deaf_close(&d);
 }
 
-/* Threads that look names up free what they hold when they are done. */
-static void wait_for_blocks(size_t before)
-{
-  for (int i = 0; i < 3000 && cro_alloc_live() > before; i++)
-    usleep(1000);
-  CHECK_INT(before, cro_alloc_live());
-}
-
 static void a_call_is_cancelled_at_every_stage(void)
 {
   size_t before = cro_alloc_live();
@@ -180,7 +172,7 @@ static void a_call_is_cancelled_at_every_stage(void)
   CHECK_INT(0, stats.tcp + stats.resolves + stats.timers);
   CHECK_INT(3, c.done);
   cro_loop_destroy(c.loop);
-  wait_for_blocks(before);
+  CHECK_INT(before, test_live(before));
   deaf_close(&d);
 }
 
@@ -417,7 +409,7 @@ static void names_behind_silent_ones_are_given_up_or_looked_up_later(void)
   open_gate();
   UNTIL(c.loop, looked_up == 1);
   cro_loop_destroy(c.loop);
-  wait_for_blocks(before);
+  CHECK_INT(before, test_live(before));
 }
 
 static void a_loop_does_not_wait_for_a_thread_that_hangs(void)
@@ -437,7 +429,7 @@ static void a_loop_does_not_wait_for_a_thread_that_hangs(void)
   CHECK(cro_loop_hrtime() - start < UINT64_C(1000000000));
   CHECK_INT(8, hanging());
   open_gate();
-  wait_for_blocks(before);
+  CHECK_INT(before, test_live(before));
 }
 
 /* The thread answers while the loop is destroyed: every interleaving it comes upon. */
@@ -460,7 +452,7 @@ static void a_loop_may_end_just_when_an_answer_comes(void)
     cro_loop_destroy(c.loop);
     CHECK_INT(4, c.done);
   }
-  wait_for_blocks(before);
+  CHECK_INT(before, test_live(before));
 }
 
 static void a_loop_that_ends_cancels_what_is_looked_up(void)
@@ -474,7 +466,7 @@ static void a_loop_that_ends_cancels_what_is_looked_up(void)
   cro_loop_destroy(c.loop);
   CHECK_INT(20, c.done);
   CHECK_INT(CRO_E_CANCELLED, c.err);
-  wait_for_blocks(before);
+  CHECK_INT(before, test_live(before));
 }
 
 TEST_MAIN(CASE(a_connection_carries_bytes_both_ways),

@@ -89,7 +89,7 @@ static void abort_resets(void)
   CHECK_INT(0, probe_send(&lb.probe, CRO_B("lost")));
   conn_of(&lb)->ops->abort(conn_of(&lb));
   UNTIL(lb.loop, lb.closed == 1);
-  CHECK_INT(CRO_E_CANCELLED, lb.closed_err);
+  CHECK_INT(CRO_E_ABORTED, lb.closed_err);
   CHECK_INT(0, lb.probe.fails);
   CHECK_INT(ECONNRESET, last_errno(fd));
   loopback_close(&lb);

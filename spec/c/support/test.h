@@ -23,6 +23,9 @@ void test_fail(const char *file, int line, const char *format, ...)
 void test_int(const char *file, int line, const char *what, int64_t want, int64_t got);
 void test_bytes(const char *file, int line, const char *what, cro_bytes want,
                 cro_bytes got);
+/* Blocks of the core's allocator, once they are `want` or after 3 s: a thread that
+ * looks a name up may still be about to free what is its own. */
+uint64_t test_live(uint64_t want);
 int test_run(const test_case *cases, size_t count);
 
 #define CHECK(what)                                                                    \
