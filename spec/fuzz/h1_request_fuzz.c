@@ -1,7 +1,10 @@
 /* The server's reader and writer: the same bytes in one piece, in two and in many give
- * the same requests, the same answers and the same end of the connection.
+ * the same requests, the same answers and the same end of the connection; the answers
+ * are well formed, no more than the requests ask for, and small.
  *
  * The first byte chooses the cuts; the rest is the peer's. */
+#include "base/check.h"
+#include "cuts.h"
 #include "support/h1_rig.h"
 
 #include <stdio.h>
@@ -26,10 +29,35 @@ static void drop_continue(cro_buf *out)
   }
 }
 
+enum { answer_bytes = 512 }; /* more than any of ours */
+
+/* Of an answer to HEAD or CONNECT the summary cannot tell where it ends. */
+static bool is_framed(cro_bytes in)
+{
+  return memmem(in.at, in.len, "HEAD", 4) == NULL &&
+         memmem(in.at, in.len, "CONNECT", 7) == NULL;
+}
+
+static void check_answers(cro_bytes in, const h1_rig *rig)
+{
+  cro_buf summary = { 0 };
+  size_t answers = 0;
+
+  h1_rig_summary(rig, &summary);
+  for (size_t i = 0; i < summary.len; i++)
+    answers += summary.at[i] == ' ';
+  cro_check(rig->out.len <= (rig->requests + 1) * answer_bytes);
+  if (is_framed(in)) {
+    cro_check(cro_bytes_find(cro_buf_bytes(&summary), '?') == summary.len);
+    cro_check(answers <= rig->requests + 1);
+  }
+  cro_buf_free(&summary);
+}
+
 static void run(cro_bytes in, size_t first, size_t step, outcome *seen)
 {
   h1_rig rig;
-  cro_bytes head = cro_bytes_take(&in, first);
+  cro_bytes in_full = in, head = cro_bytes_take(&in, first);
 
   if (!h1_rig_open(&rig))
     abort();
@@ -42,6 +70,7 @@ static void run(cro_bytes in, size_t first, size_t step, outcome *seen)
   h1_rig_feed(&rig, head, 0);
   h1_rig_feed(&rig, in, step);
   drop_continue(&rig.out);
+  check_answers(in_full, &rig);
   if (strcmp(rig.end, "linger") == 0)
     rig.end = "close"; /* whether there is more to throw away is a matter of time */
   h1_rig_summary(&rig, &seen->end);
@@ -94,7 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (size < 2)
     return 0;
   run(in, 0, 0, &whole);
-  compare(in, &whole, data[0] % in.len, 0);
+  for (size_t i = 0; i < cuts_of(in.len); i++)
+    compare(in, &whole, cut_at(i, in.len, data[0]), 0);
   compare(in, &whole, 0, 1 + data[0] % 13);
   compare(in, &whole, 0, 1);
   drop(&whole);

@@ -69,6 +69,7 @@ static void check_iri(cro_bytes iri)
 
   if (rc != 0) {
     cro_check(once.len == 0 && fault.reason != NULL && fault.at < iri.len);
+    cro_buf_free(&once);
     return;
   }
   for (size_t i = 0; i < once.len; i++)

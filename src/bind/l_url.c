@@ -22,10 +22,7 @@ static int refuse(lua_State *L, const char *reason)
 
 static cro_buf *scratch_of(lua_State *L)
 {
-  cro_buf *scratch = &lcro_app_of(L)->scratch;
-
-  scratch->len = 0;
-  return scratch;
+  return lcro_scratch(lcro_app_of(L));
 }
 
 /* --- media types (RFC 9110 8.3.1)
@@ -98,6 +95,7 @@ static int l_core_media_quote(lua_State *L)
   if (rc != 0)
     return luaL_error(L, "%s", cro_err_text(rc));
   lcro_pushbytes(L, cro_buf_bytes(scratch));
+  lcro_scratch_done(scratch);
   return 1;
 }
 
@@ -148,6 +146,7 @@ static int l_core_cookie_format(lua_State *L)
   if (rc != 0)
     return luaL_error(L, "%s", cro_err_text(rc));
   lcro_pushbytes(L, cro_buf_bytes(scratch));
+  lcro_scratch_done(scratch);
   return 1;
 }
 
