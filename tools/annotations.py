@@ -196,7 +196,7 @@ class Binding:
         self.file, self.name, self.function, self.kind = file, name, function, kind
         self.comment = ""
         for source in [file, *sorted((root / "src/bind").glob("*.[ch]"))]:
-            match = re.search(r"/\*((?:(?!\*/).)*)\*/\n(?:static )?int " + function
+            match = re.search(r"/\*((?:(?!\*/).)*)\*/\n(?:static )?(?:int|void) " + function
                               + r"\(lua_State", source.read_text(), re.S)
             if match and not self.comment:
                 self.comment = re.sub(r"\s*\n \*\s*", " ", match[1].strip())
@@ -215,6 +215,7 @@ def bindings():
             for name, function in re.findall(r'\{\s*"(\w+)",\s*(\w+)\s*\}', body):
                 found.append(Binding(file, name, function, kind))
         for function, name in re.findall(
-                r'lua_pushcfunction\(L, (\w+)\);\s*lua_setfield\(L, -2, "([a-z]\w*)"\);', source):
+                r'(?:lua_pushcfunction\(L, |\b(?=lcro_))(\w+)(?:\)|\(L\));\s*'
+                r'lua_setfield\(L, -2, "([a-z]\w*)"\);', source):
             found.append(Binding(file, name, function, "core"))
     return found

@@ -14,13 +14,15 @@ local pipeline = {
   map = component.map,
 }
 
---- Composes parts into one, or into a service.
----@param given table
----@return table
+--- Composes parts into one (a source, transform, sink or connector), or into a service
+--- when they begin with a source and end in a sink. Raises an error of kind "compose" that
+--- shows the parts when they do not fit. Nothing runs yet.
+---@param given table parts in order; `label`, `trace`, `for_connection`, `service_type`
+---@return cro.Component|cro.Service
 function pipeline.compose(given) return require("cro.pipeline.compose").compose(given) end
 
 --- Makes a part that is chosen when a connection is made.
----@param given table
+---@param given table rows `{ predicate, part or parts }` in order, and `default`
 ---@return cro.Conditional
 function pipeline.conditional(given) return require("cro.pipeline.conditional").new(given) end
 

@@ -28,6 +28,15 @@ local stream = require "cro.http.stream"
 ---@field state table free for middleware and handlers
 ---@field auth any who asks, as set by middleware
 ---@field max_body integer|nil bytes `body` and its like take; nil: limits.body_bytes
+---@field bad_request fun(self: cro.http.Context, media_type: string|nil, body: any) answers 400
+---@field unauthorized fun(self: cro.http.Context, media_type: string|nil, body: any) answers 401
+---@field forbidden fun(self: cro.http.Context, media_type: string|nil, body: any) answers 403
+---@field not_found fun(self: cro.http.Context, media_type: string|nil, body: any) answers 404
+---@field conflict fun(self: cro.http.Context, media_type: string|nil, body: any) answers 409
+---@field teapot fun(self: cro.http.Context, media_type: string|nil, body: any) answers 418
+---@field unprocessable fun(self: cro.http.Context, media_type: string|nil, body: any) answers 422
+---@field server_error fun(self: cro.http.Context, media_type: string|nil, body: any) answers 500
+---@field not_supported fun(self: cro.http.Context, media_type: string|nil, body: any) answers 505
 local methods = core.methods.context
 local lazy = core.lazy.context
 

@@ -20,6 +20,24 @@ local template = require "cro.http.router.template"
 local transforms = require "cro.http.transforms"
 local types = require "cro.http.router.types"
 
+--- A route of one method: `(template, spec, handler)`; the spec may be left out.
+---@alias cro.http.Verb fun(path: string, given: table|function, handler: function|nil): table
+
+--- A function of the context that may wait, or a transform of requests or responses.
+---@alias cro.http.Middleware fun(value: fun(c: cro.http.Context)|cro.Component): table
+
+---@class cro.http.Router
+---@field get cro.http.Verb answers HEAD too, unless a route of its own does
+---@field post cro.http.Verb
+---@field put cro.http.Verb
+---@field delete cro.http.Verb
+---@field patch cro.http.Verb
+---@field head cro.http.Verb
+---@field options cro.http.Verb
+---@field before cro.http.Middleware for every request of these routes, matched or not
+---@field after cro.http.Middleware the same, on the way back
+---@field before_matched cro.http.Middleware for requests that matched a route of this table or one it includes
+---@field after_matched cro.http.Middleware the same, on the way back
 local router = {}
 
 ---@class cro.http.Routes: cro.Component an application made of routes
