@@ -81,11 +81,16 @@ local function unknown(function_name, key, spec)
   errors.misuse(("%s: unknown option %s; %s"):format(function_name, shown, cure))
 end
 
+--- Bytes of a string that are shown in a message.
+local SHOWN = 60
+
 --- How a value is named in a message: "the string "x"", "a table", "nothing".
 ---@param value any
 ---@return string
 function options.show(value)
-  if type(value) == "string" then return ("the string %q"):format(value) end
+  if type(value) == "string" then
+    return ("the string %q%s"):format(value:sub(1, SHOWN), #value > SHOWN and "..." or "")
+  end
   if type(value) == "number" or type(value) == "boolean" then
     return ("the %s %s"):format(type(value), tostring(value))
   end

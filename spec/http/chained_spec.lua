@@ -35,6 +35,31 @@ describe("routes in a composed pipeline #loop", function()
     assert.equal("out", seen[#seen])
   end)
 
+  it("says what an application emitted instead of a response, and serves on", function()
+    local emitted = { "hello", {} }
+    service = http.server {
+      host = "127.0.0.1",
+      port = 0,
+      label = "mine",
+      application = cro.map(http.Request, http.Response, function(request)
+        local number = tonumber(request.path:sub(2))
+        if number == 3 then return request end
+        return number and emitted[number] or http.Response { request = request, status = 204 }
+      end),
+    }
+    service:start()
+    local reports = {}
+    cro.on_error(function(err, _, context) reports[#reports + 1] = context.label .. ": " .. tostring(err) end)
+    for number = 1, 3 do
+      assert.is_false((pcall(ask, "GET", "/" .. number)))
+    end
+    cro.on_error(nil)
+    local text = "mine: http.response_serializer takes messages of type http.Response, but the part before it emitted "
+    assert.same({ text .. 'the string "hello"', text .. "a table", text .. "a userdata" },
+      reports)
+    assert.equal(204, ask("GET", "/fine").status)
+  end)
+
   it("serves routes in a pipeline composed by hand", function()
     service = cro.compose {
       cro.tcp.listener { host = "127.0.0.1", port = 0 },

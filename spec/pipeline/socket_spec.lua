@@ -75,6 +75,24 @@ describe("a TCP connection in a pipeline", function()
     cro.await(service:stop { now = true })
   end)
 
+  it_waits("says what came instead of a message", function()
+    local seen = {}
+    local before = report.on_error(function(err) seen[#seen + 1] = tostring(err) end)
+    local Wrong = pipeline.map(Tcp, Tcp, function(m) return m.data ~= "t" and m.data or { text = "t" } end, "Wrong")
+    local service, listener = serving(Wrong)
+    for _, sent in ipairs { "hello", ("x"):rep(100), "t" } do
+      local c = listener.accept(connection())
+      c.supplier:emit(sent)
+      pipes.settle()
+      assert.equal(1, c.closed)
+    end
+    report.on_error(before)
+    local text = "TCP Writer takes messages of type TCP Message, but the part before it emitted "
+    assert.same({ text .. 'the string "hello"', text .. ('the string "%s"...'):format(("x"):rep(60)), text .. "a table" },
+      seen)
+    cro.await(service:stop())
+  end)
+
   it_waits("ends when a write fails, which is reported unless the peer has gone", function()
     local seen = {}
     local before = report.on_error(function(err) seen[#seen + 1] = tostring(err) end)

@@ -439,6 +439,16 @@ static int l_chain_start(lua_State *L)
   return 0;
 }
 
+/* Is the value at 2 what the first part takes? */
+static bool fits(lua_State *L, const cro_type *type)
+{
+  if (type == &cro_type_request)
+    return lcro_test_box(L, 2, LCRO_REQUEST) != NULL;
+  if (type == &cro_type_response)
+    return lcro_test_box(L, 2, LCRO_RESPONSE) != NULL;
+  return lua_type(L, 2) == LUA_TSTRING;
+}
+
 static int emit_value(lua_State *L, chain_box *chain)
 {
   const cro_type *type = chain->inlet->ops->produces;
@@ -453,7 +463,8 @@ static int emit_value(lua_State *L, chain_box *chain)
   return cro_emit(chain->inlet, &bytes);
 }
 
-/* chain:push(message) -> true, false (taken; wait for "drain"), or nil, err */
+/* chain:push(message) -> true, false (taken; wait for "drain"), or nil, err: the text
+ * "type" when it is no message that the first part takes */
 static int l_chain_push(lua_State *L)
 {
   chain_box *chain = self(L);
@@ -461,6 +472,11 @@ static int l_chain_push(lua_State *L)
 
   if (chain->inlet == NULL || chain->closed || chain->finished)
     return lcro_fail(L, CRO_E_CLOSED, "push", (cro_bytes){ NULL, 0 });
+  if (!fits(L, chain->inlet->ops->produces)) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "type");
+    return 2;
+  }
   rc = emit_value(L, chain);
   if (rc < 0)
     return lcro_fail(L, rc, "push", (cro_bytes){ NULL, 0 });

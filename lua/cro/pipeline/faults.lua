@@ -63,6 +63,17 @@ end
 
 local function the(chain, index) return describe_part(chain[index]) end
 
+--- What is wrong when a part is given something that is no message of its type. An error
+--- value, not raised: it belongs to whoever emitted it.
+---@param name string of the part that got it
+---@param wanted cro.MessageType
+---@param value any
+---@return cro.Error
+function faults.wrong_message(name, wanted, value)
+  return errors.new("pipeline", ("%s takes messages of type %s, but the part before it emitted %s"):format(
+    name, types.name_of(wanted), options.show(value)), { component = name })
+end
+
 --- No parts at all.
 ---@package
 function faults.empty()

@@ -5,6 +5,7 @@
 --- fiber that brings it, which waits while the chain is full; what comes out pauses the
 --- chain until it was handled. Bytes are strings inside the core and TCP messages here.
 local errors = require "cro.errors"
+local faults = require "cro.pipeline.faults"
 local reactive = require "cro.reactive"
 local types = require "cro.pipeline.types"
 
@@ -39,18 +40,16 @@ local function to_message(type_, run)
   return function(data) return type_ { data = data, connection = run.connection } end
 end
 
-local function from_message(type_)
-  if type_ ~= types.tcp_message then return nil end
-  return function(message) return message.data end
-end
+local function from_message(type_) return type_ == types.tcp_message and types.bytes_of or nil end
 
 --- The Lua side of one chain: who waits for room, and whether it has ended.
 local Bridge = {}
 Bridge.__index = Bridge
 
-local function new_bridge(sink)
+local function new_bridge(sink, first)
   return setmetatable({
     sink = sink, -- takes what comes out
+    first = first, -- the part that takes what goes in
     chain = false,
     room = false, -- the promise of a push that waits
     ended = false,
@@ -88,10 +87,18 @@ function Bridge:listener(wrap)
 end
 
 ---@async
-function Bridge:push(value)
+function Bridge:push(message, unwrap)
   if self.ended then return end
-  local taken, err = self.chain:push(value)
-  if taken == nil then return self:finish(err) end
+  local value = message
+  if unwrap then value = unwrap(message) end
+  local taken, err = nil, "type"
+  if value ~= nil then
+    taken, err = self.chain:push(value)
+  end
+  if taken == nil then
+    if err == "type" then err = faults.wrong_message(self.first.name, self.first.consumes, message) end
+    return self:finish(err)
+  end
   if taken or self.ended then return end
   local room = reactive.Promise.new()
   self.room = room
@@ -102,7 +109,7 @@ end
 function Bridge:feed(messages, unwrap)
   return messages:tap {
     buffer = messages:live() and 64 or nil,
-    value = function(message) return self:push(unwrap and unwrap(message) or message) end,
+    value = function(message) return self:push(message, unwrap) end,
     done = function()
       if not self.ended then self.chain:finish() end
     end,
@@ -121,11 +128,12 @@ function Bridge:close(input)
   self.chain:close()
 end
 
-local function supply_of(given, wrap, run, messages, unwrap)
+local function supply_of(given, first, wrap, run, messages)
+  local unwrap = messages and from_message(first.consumes)
   return reactive.Supply.from_source {
     name = "native chain",
     open = function(sink)
-      local bridge = new_bridge(sink)
+      local bridge = new_bridge(sink, first)
       given.on_event = bridge:listener(wrap)
       bridge.chain = native.new_chain(given)
       if given.head == "socket" then run.on_drain = function() return bridge.chain:drain() end end
@@ -145,7 +153,7 @@ end
 ---@return cro.Supply
 function native.transform(parts, first, last, messages, run)
   local given = settings(parts, first, last, run)
-  return supply_of(given, to_message(parts[last].produces, run), run, messages, from_message(parts[first].consumes))
+  return supply_of(given, parts[first], to_message(parts[last].produces, run), run, messages)
 end
 
 --- What comes out of parts[1..last] when the connection's bytes go in, without a detour.
@@ -156,7 +164,7 @@ end
 function native.from_socket(parts, last, run)
   local given = settings(parts, 1, last, run)
   given.head = "socket"
-  return supply_of(given, to_message(parts[last].produces, run), run)
+  return supply_of(given, parts[1], to_message(parts[last].produces, run), run)
 end
 
 --- A supply into parts[first..] and on to the connection. It brings nothing and ends
@@ -169,7 +177,7 @@ end
 function native.to_socket(parts, first, messages, run)
   local given = settings(parts, first, #parts, run)
   given.tail = "socket"
-  return supply_of(given, nil, run, messages, from_message(parts[first].consumes))
+  return supply_of(given, parts[first], nil, run, messages)
 end
 
 --- The whole pipeline of a connection, when all of its parts are native.
@@ -179,7 +187,7 @@ end
 function native.between_socket(parts, run)
   local given = settings(parts, 1, #parts, run)
   given.head, given.tail = "socket", "socket"
-  return supply_of(given, nil, run)
+  return supply_of(given, parts[1], nil, run)
 end
 
 return native

@@ -1,6 +1,7 @@
 --- How the connections of `cro.tcp` (and of anything that looks like them) take part in
 --- a pipeline: their bytes as messages, and the sink that writes replies.
 local component = require "cro.pipeline.component"
+local faults = require "cro.pipeline.faults"
 local types = require "cro.pipeline.types"
 
 local socket = {}
@@ -19,7 +20,9 @@ local function written(connection, messages)
   local reactive = require "cro.reactive"
   return reactive.supply(function(block)
     block.whenever(messages, function(message)
-      reactive.await(connection:write(message.data))
+      local data = types.bytes_of(message)
+      if not data then error(faults.wrong_message("TCP Writer", types.tcp_message, message), 0) end
+      reactive.await(connection:write(data))
     end)
   end)
 end

@@ -173,6 +173,14 @@ end
 --- Bytes from or for a TCP connection: `{ data = string, connection = c or nil }`.
 types.tcp_message = types.message { name = "TCP Message", trace = trace_tcp_message }
 
+--- The bytes of anything that looks like a TCP message, nil of anything else.
+---@param message any
+---@return string|nil
+function types.bytes_of(message)
+  local data = type(message) == "table" and message.data
+  return type(data) == "string" and data or nil
+end
+
 --- What `cro.tcp.listener` brings. The connections are those of `cro.tcp`.
 types.tcp_connection = types.connection {
   name = "TCP Connection",
