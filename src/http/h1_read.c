@@ -269,6 +269,15 @@ static int limit_verdict(const cro_h1_parser *parser)
   return parser->fields_at > 0 || parser->response ? -431 : -414;
 }
 
+/* A line without a version is all that a peer of HTTP/0.9 sends: it is not waited for
+ * more. */
+static bool lacks_version(const cro_h1_parser *parser)
+{
+  uint32_t end = parser->url.at + parser->url.len;
+
+  return parser->url.len > 0 && end < parser->fed && parser->view[end] != ' ';
+}
+
 int cro_h1_read_head(cro_h1_parser *parser, cro_bytes view)
 {
   llhttp_t *engine = engine_of(parser);
@@ -285,7 +294,7 @@ int cro_h1_read_head(cro_h1_parser *parser, cro_bytes view)
       return limit_verdict(parser);
     error = llhttp_execute(engine, view.at + parser->fed, stop - parser->fed);
     parser->fed = stop;
-    if (error == HPE_OK)
+    if (error == HPE_OK && !lacks_version(parser))
       continue;
     if (error != HPE_PAUSED || !parser->complete)
       return head_error(parser, error);

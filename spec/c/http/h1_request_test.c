@@ -102,6 +102,7 @@ static const vector vectors[] = {
   { "two Hosts on HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
     REFUSED("400") },
   { "HTTP/0.9", "GET /\r\n\r\n", REFUSED("400") },
+  { "HTTP/0.9 as it was sent", "GET /\r\n", REFUSED("400") },
   { "HTTP/0.9 spelled out", "GET / HTTP/0.9\r\nHost: h\r\n\r\n", REFUSED("400") },
   { "HTTP/2.0 as text", HEAD("GET / HTTP/2.0") "\r\n", REFUSED("505") },
   { "the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", REFUSED("505") },
