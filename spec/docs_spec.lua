@@ -1,4 +1,4 @@
---- Runs the examples of docs: every ```lua block of every page.
+--- Runs the examples of README.md and docs: every ```lua block of every page.
 ---
 --- A block by itself runs on a fiber, and what it prints is what its `-->` comments
 --- promise. A block that needs more (names the text speaks of, a client, a signal) has a
@@ -14,7 +14,7 @@ local world = require "spec.support.world"
 
 --- Pages without an example, and why.
 local WITHOUT = {
-  tour = "it walks through the source",
+  ["docs/tour.md"] = "it walks through the source",
 }
 
 local function read(path)
@@ -26,16 +26,16 @@ end
 
 local function pages()
   local found = {}
-  local pipe = assert(io.popen "ls docs/*.md")
+  local pipe = assert(io.popen "ls README.md docs/*.md")
   for path in pipe:lines() do
-    found[#found + 1] = path:match "([%w_]+)%.md$"
+    found[#found + 1] = path
   end
   pipe:close()
   return found
 end
 
 local function plans_of(page)
-  local path = "spec/docs/" .. page .. ".lua"
+  local path = "spec/docs/" .. page:match "([%w_]+)%.md$" .. ".lua"
   local file = io.open(path)
   if not file then return {} end
   file:close()
@@ -47,7 +47,7 @@ local function normal(text) return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" 
 --- The Lua examples of a page, each with the output its `-->` comments promise.
 local function examples_of(page)
   local examples = {}
-  for code in read("docs/" .. page .. ".md"):gmatch "```lua\n(.-)```" do
+  for code in read(page):gmatch "```lua\n(.-)```" do
     local expected = {}
     for output in code:gmatch "%-%->%s*([^\n]*)" do
       expected[#expected + 1] = normal(output)
@@ -99,7 +99,7 @@ local function play(example)
   local plan = example.plan or {}
   local run = { printed = {}, finally = {} }
   local chunk = assert(loadstring(with_free_port(plan.rewrite and plan.rewrite(example.code, run) or example.code),
-    "=docs/" .. example.page .. ".md"))
+    "=" .. example.page))
   setfenv(chunk, environment(example, run))
   local ok, err = pcall(function()
     if plan.play then return plan.play(chunk, run) end
@@ -114,8 +114,8 @@ end
 for _, page in ipairs(pages()) do
   local examples, plans = examples_of(page), plans_of(page)
 
-  describe("docs/" .. page .. ".md", function()
-    it("has an example for each of its plans", function() assert.is_true(#plans <= #examples) end)
+  describe(page, function()
+    it("has an example for each of its plans", function() assert.is_true(table.maxn(plans) <= #examples) end)
 
     if #examples == 0 then
       it("has a reason to have no example", function()

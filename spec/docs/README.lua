@@ -1,0 +1,15 @@
+local assert = require "luassert"
+local page = require "spec.support.page"
+local wire = require "spec.support.wire"
+
+return {
+  {
+    check = function(run)
+      local json = { ["Content-Type"] = "application/json" }
+      assert.equal("Hello, Lua", wire.ask(run.service, "GET", "/hello/Lua").body)
+      assert.equal('{"sum":5}', wire.ask(run.service, "GET", "/add/2/3").body)
+      assert.equal('["as",1]', wire.ask(run.service, "POST", "/echo", json, '["as",1]').body)
+    end,
+  },
+  [5] = { check = function(run) assert.equal("LOUD\n", page.say(run.service, "loud\n")) end },
+}
