@@ -10,7 +10,7 @@ drop-in `lua` whose main chunk may wait, and the library `cro`.
 ]],
   license = "MIT",
 }
-dependencies = { "lua == 5.1", "lua-cjson >= 2.1" }
+dependencies = { "lua == 5.1" }
 build = {
   type = "cmake",
   variables = {

@@ -126,16 +126,45 @@ describe("JSON #loop", function()
       end
       assert.equal(nested(128), json.encode(inner))
       refused("nested too deep", json.encode, { inner })
-      refused("too many nested", json.decode, nested(129))
+      refused("expected at most 128 levels of nesting, found '[' at byte 129", json.decode, nested(129))
       refused("nested too deep", json.encode, value)
     end)
 
     it("may be limited to less, or more", function()
       assert.same({ { {} } }, json.decode(nested(3), 3))
-      refused("too many nested", json.decode, nested(3), 2)
+      refused("at most 2 levels of nesting", json.decode, nested(3), 2)
       assert.is_table(json.decode(nested(200), 200))
-      refused("json.decode: depth: a whole number from 1", json.decode, "[]", 0)
-      refused("json.decode: depth: a whole number from 1", json.decode, "[]", "deep")
+      for _, depth in ipairs { 0, 1001, 1.5, "deep", 0 / 0 } do
+        refused("json.decode: depth: a whole number from 1 to 1000 expected", json.decode, "[]", depth)
+      end
+    end)
+
+    it("of a thousand levels is built as it was said, objects and arrays in turn", function()
+      local text = ('{"a":[1,'):rep(500) .. "2" .. ("]}"):rep(500)
+      local value, levels = json.decode(text, 1000), 0
+      while type(value) == "table" do
+        assert.equal(1, value.a[1])
+        value, levels = value.a[2], levels + 2
+      end
+      assert.same({ 2, 1000 }, { value, levels })
+      refused("at most 999 levels", json.decode, text, 999)
+    end)
+
+    it("of wide levels within wide levels loses nothing", function()
+      local function wide(depth)
+        if depth == 0 then return { 7 } end
+        local out = {}
+        for i = 1, 300 do
+          out[i] = i
+        end
+        for i = 1, 150 do
+          out[300 + i] = ("k"):rep(i)
+        end
+        out[200] = wide(depth - 1)
+        return { list = out, [("x"):rep(40)] = depth, again = wide(depth - 1) }
+      end
+      local value = wide(4)
+      assert.same(value, json.decode(json.encode(value)))
     end)
   end)
 
@@ -143,6 +172,7 @@ describe("JSON #loop", function()
     for _, text in ipairs {
       "", " ", "{", "[1,]", "[1 2]", '{"a" 1}', '{"a":1,}', "{a:1}", "nul", "NaN", "-Infinity", "nan", "[1] x",
       "01", ".5", "+1", "0x10", "-", "'a'", '"a', '"\\x"', '"\\ud800"', "\239\187\191[]", "// x\n1",
+      "1.", "1e", "1e400", "-1e400", '"\t"', '"\255"', '"\237\160\128"', '"\192\128"', '"\\udc00"', "[1,]", "nulL", "[]]",
     } do
       it(("%q is refused with kind syntax"):format(text), function()
         local value, err = json.try_decode(text)
@@ -156,9 +186,99 @@ describe("JSON #loop", function()
     end
   end)
 
-  it("takes the last of a repeated key and escapes of all kinds", function()
-    assert.equal(2, json.decode('{"a":1,"a":2}').a)
+  describe("what malformed text is told", function()
+    for text, reason in pairs {
+      [""] = "expected a value, found the end at byte 1",
+      ["[1,2"] = "expected ',' or ']', found the end at byte 5",
+      ["[1 2]"] = "expected ',' or ']', found '2' at byte 4",
+      ["[1,]"] = "expected a value after ',', found ']' at byte 4",
+      ['{"a":1,}'] = "expected a key in double quotes after ',', found '}' at byte 8",
+      ["{a:1}"] = "expected a key in double quotes or '}', found 'a' at byte 2",
+      ['{"a" 1}'] = "expected ':' after a key, found '1' at byte 6",
+      ["NaN"] = "expected a value, found 'NaN' at byte 1",
+      ["1 x"] = "expected the end of the text, found 'x' at byte 3",
+      ["-x"] = "expected a digit, found 'x' at byte 2",
+      ["01"] = "expected no digit after a leading zero, found '1' at byte 2",
+      ["1.e5"] = "expected a digit after the decimal point, found 'e' at byte 3",
+      ["1e+"] = "expected a digit of the exponent, found the end at byte 4",
+      [" 1e400"] = "expected a number that a double can hold, found '1e400' at byte 2",
+      ['"a\nb"'] = "expected control characters in strings as escapes, found byte 0x0A at byte 3",
+      ['"caf\233"'] = "expected UTF-8 in strings, found byte 0xE9 at byte 5",
+      ['"ab'] = "expected a closing quote, found the end at byte 4",
+      ['"\\x"'] = 'expected one of " \\ / b f n r t u after a backslash, found \'x\' at byte 3',
+      ['"\\u12g4"'] = "expected four hexadecimal digits after \\u, found 'g' at byte 6",
+      ['"\\ud800x"'] = "expected a low surrogate (\\uDC00 to \\uDFFF) after a high one, found 'x' at byte 8",
+      ['"\\udc00"'] = "expected a high surrogate before a low one, found '\\udc00' at byte 2",
+    } do
+      it(("of %q: where, what was expected and what was found"):format(text), function()
+        local _, err = json.try_decode(text)
+        assert.equal("malformed JSON: " .. reason, err.message)
+      end)
+    end
+  end)
+
+  it("takes escapes of all kinds", function()
     assert.equal("é\240\159\152\128/", json.decode [["\u00e9\ud83d\ude00\/"]])
+    assert.equal('"\\/\b\f\n\r\t\0A', json.decode [["\"\\\/\b\f\n\r\t\u0000\u0041"]])
+    local long = ("plain text "):rep(20)
+    assert.equal(long .. "\n" .. long, json.decode('"' .. long .. "\\n" .. long .. '"'))
+  end)
+
+  it("takes the last of a repeated key, however the key is written", function()
+    assert.equal(2, json.decode('{"a":1,"a":2}').a)
+    assert.same({ a = 3, b = 4 }, json.decode [[{"a":1,"b":4,"\u0061":2,"a":3}]])
+    assert.same({ a = 2 }, json.decode [[{"a":1,"\u0061":2}]])
+    assert.same({ [""] = 2 }, json.decode '{"":1,"":2}')
+    local long = ("k"):rep(100)
+    assert.same({ [long] = 2 }, json.decode(('{"%s":1,"%s":2}'):format(long, long)))
+    local parts = {}
+    for round = 1, 3 do
+      for i = 1, 100 do
+        parts[#parts + 1] = ('"key%d":%d'):format(i, round * i)
+      end
+    end
+    local value = json.decode("{" .. table.concat(parts, ",") .. "}")
+    for i = 1, 100 do
+      assert.equal(3 * i, value["key" .. i])
+    end
+  end)
+
+  it("keeps alike keys apart", function()
+    local value = {}
+    for _, a in ipairs { "a", "b", "ab", "ba", "abc", "acb", "abcd", "acbd", "abcdefgh", "abcdegfh", "axxxxxxxxh" } do
+      for _, b in ipairs { "", "0", "1", "00", "0123456789" } do
+        value[a .. b] = a .. "=" .. b
+        value[b .. a] = b .. "=" .. a
+      end
+    end
+    local text = json.encode { value, value, { ab = 1 }, value }
+    local back = json.decode(text)
+    assert.same({ value, value, { ab = 1 }, value }, back)
+  end)
+
+  it("marks arrays, so that they are arrays again when they are empty", function()
+    assert.equal('{"a":[]}', json.encode(json.decode '{"a":[]}'))
+    assert.equal("{}", json.encode(json.decode "{}"))
+    local list = json.decode "[1]"
+    list[1] = nil
+    assert.equal("[]", json.encode(list))
+  end)
+
+  it("gives the memory of a large text back", function()
+    local stats = require("cro.core").stats
+    local text = json.encode(("\1\n"):rep(40000))
+    assert.equal(40000 * 8 + 2, #text)
+    assert.equal(("\1\n"):rep(40000), json.decode(text))
+    local blocks = stats().c_blocks
+    json.encode { 1 }
+    assert.equal(blocks + 1, stats().c_blocks) -- a small buffer is kept again
+  end)
+
+  it("fails the same way as often as it is asked, and works in between", function()
+    for _ = 1, 3 do
+      refused("found 'x' at byte 2", json.decode, "[x")
+      assert.same({ "\n" }, json.decode '["\\n"]')
+    end
   end)
 
   it("names the mistake of its caller", function()

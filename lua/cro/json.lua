@@ -1,9 +1,10 @@
 --- JSON: text from Lua values and back.
 ---
---- Decoding is lua-cjson in an instance of its own: nesting up to 128, no NaN or
---- infinity, of a repeated key the last counts. Encoding is done by the core: numbers
---- are exact, strings must be UTF-8, a table with keys 1..n is an array, any other an
---- object; an empty one is {} unless `json.array` marked it.
+--- Both ways are the core's. Decoding takes RFC 8259 and nothing beside it; of a
+--- repeated key the last value counts, and every array it makes is marked as
+--- `json.array` does it. Encoding is exact for numbers, strings must be UTF-8, a table
+--- with keys 1..n is an array, any other an object; an empty one is {} unless it is
+--- marked.
 local core = require "cro.core"
 local errors = require "cro.errors"
 
@@ -12,23 +13,20 @@ local json = {}
 --- Nesting that decoding accepts unless told otherwise.
 json.max_depth = 128
 
-local decoders = {}
+--- The most that a caller may allow.
+local DEPTH_LIMIT = 1000
 
-local function decoder(depth)
-  local found = decoders[depth]
-  if found then return found end
-  if type(depth) ~= "number" or not (depth >= 1 and depth <= 10000) or depth % 1 ~= 0 then
-    errors.misuse(("json.decode: depth: a whole number from 1 to 10000 expected, got %s"):format(tostring(depth)))
+local function check_depth(depth)
+  if type(depth) ~= "number" or not (depth >= 1 and depth <= DEPTH_LIMIT) or depth % 1 ~= 0 then
+    errors.misuse(
+      ("json.decode: depth: a whole number from 1 to %d expected, got %s"):format(DEPTH_LIMIT, tostring(depth))
+    )
   end
-  local cjson = require("cjson").new()
-  cjson.decode_max_depth(depth)
-  cjson.decode_invalid_numbers(false)
-  decoders[depth] = cjson
-  return cjson
+  return depth
 end
 
 --- What JSON's null is in Lua, both ways: nil in a table would be no entry at all.
-json.null = require("cjson").null
+json.null = core.json_null
 
 --- Marks a table (a new one by default) as an array, so that it is [] when empty.
 ---@generic T
@@ -47,23 +45,25 @@ end
 ---@return string
 function json.encode(value) return core.json_encode(value) end
 
---- The value of a text, or nil and an error of kind "syntax".
+--- The value of a text, or nil and an error of kind "syntax" that says at which byte
+--- what was expected and what was found. Null is `json.null` and false is false, so nil
+--- always means an error.
 ---@param text string
----@param depth integer|nil nesting accepted (128)
+---@param depth integer|nil nesting accepted, 1 to 1000 (128)
 ---@return any value
 ---@return cro.Error|nil err
 function json.try_decode(text, depth)
   if type(text) ~= "string" then
     errors.misuse(("json.decode: a string expected, got %s"):format(type(text)))
   end
-  local ok, value = pcall(decoder(depth or json.max_depth).decode, text)
-  if ok then return value end
-  return nil, errors.new("syntax", "malformed JSON: " .. tostring(value), { status = 400 })
+  local value, reason = core.json_decode(text, check_depth(depth or json.max_depth))
+  if reason == nil then return value end
+  return nil, errors.new("syntax", "malformed JSON: " .. reason, { status = 400 })
 end
 
 --- The value of a text; raises an error of kind "syntax" for a malformed one.
 ---@param text string
----@param depth integer|nil nesting accepted (128)
+---@param depth integer|nil nesting accepted, 1 to 1000 (128)
 ---@return any
 function json.decode(text, depth)
   local value, err = json.try_decode(text, depth)

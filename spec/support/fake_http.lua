@@ -4,8 +4,8 @@
 --- Specs install it as `cro.core` before they require modules of `cro.http`, so that all
 --- that Lua decides is tested without C. It keeps to the same contract as the core, but
 --- is written for reading: routes are tried one by one.
-local cjson = require "cjson"
 local fiber = require "cro.fiber"
+local json = require "spec.support.fake_json"
 local types = require "cro.http.router.types"
 
 local core = { methods = {}, lazy = {}, running = false }
@@ -19,7 +19,9 @@ function core.now() return fiber.now() end
 
 function core.wall() return 1700000000 end
 
-core.json_encode = cjson.encode
+for name, value in pairs(json) do
+  core[name] = value
+end
 
 function core.media_parse(text)
   local kind, subtype, rest = text:match "^%s*([%w%-%+%.]+)/([%w%-%+%.]+)(.*)$"
@@ -269,7 +271,7 @@ for name, media_type in pairs { text = "text/plain", html = "text/html" } do
   context[name] = function(self, text) return self:content(media_type, text) end
 end
 
-function context:json(value) return self:content("application/json", cjson.encode(value)) end
+function context:json(value) return self:content("application/json", json.json_encode(value)) end
 
 function context:status(code, ...)
   local exchange = exchange_from(self, "c.status")

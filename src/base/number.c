@@ -5,7 +5,6 @@
 
 #include <locale.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -180,18 +179,20 @@ static uint64_t add_digits(uint64_t value, cro_bytes digits)
 }
 
 /* Exact when digits and power of ten are both exact doubles: one rounding. */
-static bool fast_value(const parts *from, double *out)
+bool cro_number_scale(uint64_t digits, int64_t power, double *out)
 {
-  int64_t power = from->exponent - (int64_t)from->fraction.len;
-  uint64_t digits;
-
-  if (from->whole.len + from->fraction.len > fast_digits)
-    return false;
-  digits = add_digits(add_digits(0, from->whole), from->fraction);
   if (digits > exact_integer || power < -exact_power || power > exact_power)
     return false;
   *out = power < 0 ? (double)digits / powers[-power] : (double)digits * powers[power];
   return true;
+}
+
+static bool fast_value(const parts *from, double *out)
+{
+  if (from->whole.len + from->fraction.len > fast_digits)
+    return false;
+  return cro_number_scale(add_digits(add_digits(0, from->whole), from->fraction),
+                          from->exponent - (int64_t)from->fraction.len, out);
 }
 
 typedef struct {
@@ -215,11 +216,17 @@ static void take_digits(digits_text *self, cro_bytes digits, bool whole)
   }
 }
 
+static double library_value(const char *text)
+{
+  locale_t locale = c_locale();
+
+  return locale != (locale_t)0 ? strtod_l(text, NULL, locale) : strtod(text, NULL);
+}
+
 /* Digits of the fraction that are in the text shift the point to the right. */
 static double slow_value(const parts *from)
 {
   digits_text self = { .len = 0 };
-  locale_t locale = c_locale();
   int64_t power;
   size_t whole, fraction;
 
@@ -243,8 +250,19 @@ static double slow_value(const parts *from)
   }
   snprintf(self.text + self.len, sizeof self.text - self.len, "e%lld",
            (long long)power);
-  return locale != (locale_t)0 ? strtod_l(self.text, NULL, locale)
-                               : strtod(self.text, NULL);
+  return library_value(self.text);
+}
+
+/* Without its sign. A text of usual length is what the library reads as it is. */
+static double any_value(const parts *from, cro_bytes text)
+{
+  char copy[64];
+
+  if (text.len >= sizeof copy)
+    return slow_value(from);
+  memcpy(copy, text.at, text.len);
+  copy[text.len] = '\0';
+  return library_value(copy);
 }
 
 size_t cro_number_scan(cro_bytes in, double *out)
@@ -256,7 +274,8 @@ size_t cro_number_scan(cro_bytes in, double *out)
   if (len == 0)
     return 0;
   if (!fast_value(&from, &value))
-    value = slow_value(&from);
+    value =
+        any_value(&from, (cro_bytes){ from.whole.at, len - (from.negative ? 1 : 0) });
   *out = from.negative ? -value : value;
   return len;
 }

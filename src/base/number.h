@@ -9,12 +9,18 @@
 
 #include "base/bytes.h"
 
+#include <stdint.h>
+
 enum { CRO_NUMBER_MAX = 32 }; /* bytes that cro_number_format may write */
 
 /* Writes a finite number and returns the length; no NUL. Integers below 2^53 have
  * all their digits, others the fewest of 15 to 17 digits that read back equal, without
  * trailing zeros. */
 size_t cro_number_format(double number, char out[CRO_NUMBER_MAX]);
+
+/* digits * 10^power, when that takes a single rounding: true, or false and *out as it
+ * was. */
+bool cro_number_scale(uint64_t digits, int64_t power, double *out);
 
 /* Reads -?digits(.digits)?([eE][+-]?digits)? at the start of `in` and returns its
  * length, 0 when there is none. Takes leading zeros. *out may be infinite. */

@@ -48,31 +48,43 @@ static char *put_escape(char *at, unsigned char byte, char letter)
   return at;
 }
 
-/* Room for the worst case is reserved once; then bytes are only stored. */
+/* Puts `rest`, and says whether it was ASCII. There is room for each byte as it is and
+ * a quote, `at` stands there; escapes need more, and ask for it when they come. */
+static int put_escaped(cro_buf *out, char *at, cro_bytes rest, bool *ascii)
+{
+  enum { longest = 6 }; /* \u001f */
+
+  for (size_t i = 0; i < rest.len; i++) {
+    unsigned char byte = (unsigned char)rest.at[i];
+    char letter = escapes[byte];
+
+    *ascii = *ascii && byte < 0x80;
+    if (letter == 0) {
+      *at++ = (char)byte;
+      continue;
+    }
+    out->len = (size_t)(at - out->at);
+    if (cro_buf_reserve(out, longest + rest.len - i) != 0)
+      return CRO_E_NOMEM;
+    at = put_escape(out->at + out->len, byte, letter);
+  }
+  *at++ = '"';
+  out->len = (size_t)(at - out->at);
+  return 0;
+}
+
 static int put_string(writer *self, cro_bytes text)
 {
   bool ascii = true;
   char *at;
 
-  if (cro_buf_reserve(self->out, text.len * 6 + 2) != 0)
+  if (cro_buf_reserve(self->out, text.len + 2) != 0)
     return CRO_E_NOMEM;
   at = self->out->at + self->out->len;
   *at++ = '"';
-  for (size_t i = 0; i < text.len; i++) {
-    unsigned char byte = (unsigned char)text.at[i];
-    char letter = escapes[byte];
-
-    ascii = ascii && byte < 0x80;
-    if (letter == 0)
-      *at++ = (char)byte;
-    else
-      at = put_escape(at, byte, letter);
-  }
-  *at++ = '"';
-  if (!ascii && !cro_utf8_ok(text))
-    return refuse(self, "a string is not UTF-8");
-  self->out->len = (size_t)(at - self->out->at);
-  return 0;
+  if (put_escaped(self->out, at, text, &ascii) != 0)
+    return CRO_E_NOMEM;
+  return ascii || cro_utf8_ok(text) ? 0 : refuse(self, "a string is not UTF-8");
 }
 
 static int put_number(writer *self, double number)
@@ -89,14 +101,19 @@ static int put_number(writer *self, double number)
 
 static int put_value(writer *self, int index);
 
+void lcro_json_push_mark(lua_State *L)
+{
+  lua_pushlightuserdata(L, &array_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
 static bool is_marked_array(lua_State *L, int table)
 {
   bool same;
 
   if (!lua_getmetatable(L, table))
     return false;
-  lua_pushlightuserdata(L, &array_key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
+  lcro_json_push_mark(L);
   same = lua_rawequal(L, -1, -2) != 0;
   lua_pop(L, 2);
   return same;
@@ -235,16 +252,16 @@ int lcro_json_encode(lua_State *L, int index, cro_buf *out, const char **reason)
 /* core.json_encode(value) -> string; raises what can't be said in JSON */
 static int l_core_json_encode(lua_State *L)
 {
-  cro_buf *scratch = &lcro_app_of(L)->scratch;
+  cro_buf *scratch = lcro_scratch(lcro_app_of(L));
   const char *reason = NULL;
   int rc;
 
   luaL_checkany(L, 1);
-  scratch->len = 0;
   rc = lcro_json_encode(L, 1, scratch, &reason);
   if (rc != 0)
     return luaL_error(L, "json: %s", reason != NULL ? reason : cro_err_text(rc));
   lcro_pushbytes(L, cro_buf_bytes(scratch));
+  lcro_scratch_done(scratch);
   return 1;
 }
 
@@ -253,8 +270,7 @@ static int l_core_json_array(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  lua_pushlightuserdata(L, &array_key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
+  lcro_json_push_mark(L);
   lua_setmetatable(L, 1);
   return 1;
 }
@@ -270,4 +286,8 @@ void lcro_open_json(lua_State *L)
   lua_setfield(L, -2, "json_encode");
   lua_pushcfunction(L, l_core_json_array);
   lua_setfield(L, -2, "json_array");
+  lcro_json_push_decode(L);
+  lua_setfield(L, -2, "json_decode");
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "json_null");
 }

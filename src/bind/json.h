@@ -1,4 +1,4 @@
-/* bind/json.h - JSON text from a Lua value, straight into a buffer.
+/* bind/json.h - JSON text from a Lua value, straight into a buffer, and back.
  *
  * Numbers are written exactly: integers below 2^53 without a fraction, others in the
  * fewest digits that read back the same. Strings must be UTF-8. A table with
@@ -15,5 +15,13 @@
  * (a type JSON has not, NaN or infinity, no UTF-8, nesting beyond 128, which a cycle
  * is too). Raises nothing but what lua_next may. */
 int lcro_json_encode(lua_State *L, int index, cro_buf *out, const char **reason);
+
+/* Pushes core.json_decode(text, depth): the value, or nil and what was wrong where.
+ * Every array is marked as cro.json.array does it, null is the sentinel, of a repeated
+ * key the last value counts. Raises when memory is out. */
+void lcro_json_push_decode(lua_State *L);
+
+/* Pushes the metatable that marks arrays. */
+void lcro_json_push_mark(lua_State *L);
 
 #endif

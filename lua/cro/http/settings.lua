@@ -24,7 +24,7 @@ settings.LIMITS = {
   pipeline_bytes = "number|string",
   query_params = "integer",
   cookies = "integer",
-  json_depth = "integer",
+  json_depth = { "integer", check = function(n) return n >= 1 and n <= 1000, "1 to 1000" end },
   connections = "integer",
   write_buffer = "number|string",
 }
