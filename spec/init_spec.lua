@@ -27,6 +27,23 @@ describe("require 'cro'", function()
     assert.equal(5, cro.timeout.new({ connect = 5 }, { connect = 60 }):get(0, "connect"))
   end)
 
+  it("declares each of its names for editors, and no other", function()
+    local file = assert(io.open "lua/cro/init.lua")
+    local text = file:read "*a"
+    file:close()
+    local declared = {}
+    for name in text:gmatch "\n%-%-%-@field (%w[%w_]*) " do
+      declared[name] = true
+      assert.is_truthy(cro[name], name .. " is declared and not there")
+    end
+    for name in text:gmatch '\n  ([%w_]+) = "cro[%w_.]*",' do
+      assert.is_true(declared[name], name .. " is not declared")
+    end
+    for name in pairs(cro) do
+      assert.is_true(declared[name], name .. " is not declared")
+    end
+  end)
+
   it("has no name that does not exist, and sets no global", function()
     assert.is_nil(cro.no_such_name)
     assert.is_nil(rawget(_G, "cro"))

@@ -72,6 +72,11 @@ class Module:
             above = comment_above(self.lines, at)
             if match := re.match(r"function (\w+)([.:])(\w+)\((.*?)\)", line):
                 self._add(at, match[1], match[2], match[3], match[4], above)
+            elif (match := re.match(r"local function (\w+)\((.*?)\)", line)) and \
+                    match[1] == self.table:  # the module is a function
+                table, _, name = self.name.rpartition(".")
+                self.entries.append(Entry(self.file, at + 1, table, ".", name,
+                                          re.findall(r"[\w.]+", match[2]), above))
             elif match := re.match(r"(\w+)\.(\w+) = function\((.*?)\)", line):
                 self._add(at, match[1], ".", match[2], match[3], above)
             elif match := re.match(r'(\w+)(?:\.(\w+)|\["(\w+)"\]) = (.*)', line):

@@ -65,6 +65,7 @@ struct lcro_exchange {
  * on_release. NULL when memory is out. */
 lcro_exchange *lcro_exchange_create(lcro_app *app, cro_request *request);
 
+/* One hold more, to be dropped by whoever took it. */
 void lcro_exchange_hold(lcro_exchange *x);
 /* The last hold settles it: boxes are emptied, the arena may go. */
 void lcro_exchange_drop(lua_State *L, lcro_exchange *x);
@@ -128,6 +129,8 @@ void lcro_box_class(lua_State *L, lcro_box_kind kind, const luaL_Reg *methods,
 /* core.kind(value): which kind of box it is. */
 int lcro_l_kind(lua_State *L);
 
+/* Openers as in core.h: each adds its functions and box class to the cro.core table at
+ * the top. May raise. */
 void lcro_open_context(lua_State *L);
 void lcro_open_request(lua_State *L);
 void lcro_open_response(lua_State *L);

@@ -42,6 +42,7 @@ struct lcro_entry {
   cro_list soon;     /* waits to be entered by the loop */
 };
 
+/* An entry that runs nothing yet. The caller owns its memory, until `left`. */
 void lcro_entry_init(lcro_entry *entry, const lcro_entry_ops *ops);
 
 /* Runs the entry on a pooled fiber. 0: it has left already; CRO_FULL: it waits and

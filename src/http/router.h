@@ -93,7 +93,7 @@ typedef struct cro_route_match {
 
 typedef struct cro_router cro_router;
 
-/* 0 or CRO_E_NOMEM. */
+/* 0 or CRO_E_NOMEM. Destroyed by the caller; NULL is allowed. */
 int cro_router_create(cro_router **out);
 void cro_router_destroy(cro_router *router);
 
