@@ -13,6 +13,7 @@ local options = {}
 ---@field [1] string expected type
 ---@field default any used when the key is absent
 ---@field required boolean|nil
+---@field wants string|nil what to say is expected when it is missing; default the type
 ---@field one_of any[]|nil the values allowed
 ---@field check nil|fun(value: any): boolean, string|nil says what was expected when false
 
@@ -143,7 +144,7 @@ function options.check(function_name, given, spec)
   for key, rule in pairs(spec) do
     if type(rule) == "table" and result[key] == nil then
       if rule.required then
-        errors.misuse(("%s: option %q is required (%s)"):format(function_name, key, rule[1]))
+        errors.misuse(("%s: option %q is required (%s)"):format(function_name, key, rule.wants or rule[1]))
       end
       result[key] = rule.default
     end

@@ -37,6 +37,17 @@ describe("cro.http.context", function()
       assert.same({ 409, '{"taken":true}', "application/json" }, { answer.status, answer.body, answer.content_type })
     end)
 
+    it("have nothing sent ahead where the protocol cannot", function()
+      local answer = answer_of(function(c)
+        c:push("/style.css", { headers = { accept = "text/css" } })
+        c:text "page"
+      end)
+      assert.same({ 200, "page" }, { answer.status, answer.body })
+      local said
+      answer_of(function(c) said = select(2, pcall(c.push, c, "style.css")) end)
+      assert.matches('c:push: the path "style.css" does not begin with a slash', said, 1, true)
+    end)
+
     it("say where what was made is", function()
       local answer = answer_of(function(c) c:created("/item/7", "text/plain", "made") end)
       assert.same({ 201, "/item/7", "made" }, { answer.status, answer.header "Location", answer.body })

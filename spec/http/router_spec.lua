@@ -260,6 +260,17 @@ describe("cro.http.router", function()
 
     it("knows the methods of WebDAV", function() assert.equal("found", (select(2, send("PROPFIND", "/dav")))) end)
 
+    it("makes one route of several methods, with one name", function()
+      local both = server_of { r.http({ "GET", "PURGE" }, "/both/{x}", { name = "both" }, function(c, x)
+        c:text(c.method .. x .. c:link("both", { x = 2 }))
+      end) }
+      assert.equal("GET1/both/2", (select(2, both("GET", "/both/1"))))
+      assert.equal("PURGE1/both/2", (select(2, both("PURGE", "/both/1"))))
+      assert.equal(405, status_of(both, "POST", "/both/1"))
+      assert.error_matches(function() r.http({}, "/", say "") end, "the list of methods is empty")
+      assert.error_matches(function() r.http({ "GET", 5 }, "/", say "") end, "expected the name of a method, got the number 5")
+    end)
+
     it("refuses TRACE unless it is routed", function() assert.equal(405, status_of(send, "TRACE", "/doc")) end)
 
     it("refuses to build a route of an unknown method, and says which is near", function()

@@ -72,6 +72,21 @@ function responders.redirect(c, location, kind, media_type, body)
   answer(c, code, media_type, body)
 end
 
+local PUSH = { headers = "table" }
+
+--- Has the client given a resource before it asks, where the protocol can: on HTTP/1,
+--- which cannot, nothing happens.
+---@param c cro.http.Context
+---@param path string with its slash
+---@param given { headers: table|nil }|nil headers of the request that is foreseen
+function responders.push(c, path, given) -- luacheck: no unused args
+  opts.argument("c:push", 1, path, "string")
+  if path:sub(1, 1) ~= "/" then
+    errors.misuse(("c:push: the path %q does not begin with a slash"):format(path))
+  end
+  opts.check("c:push", given, PUSH)
+end
+
 local SECONDS = { "integer", check = function(n) return n >= 0, "seconds, 0 or more" end }
 
 local CACHE = {

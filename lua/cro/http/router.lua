@@ -137,13 +137,26 @@ for _, method in ipairs { "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTI
   end
 end
 
---- A route of any other method, by its name: `r.http("PROPFIND", "/x", handler)`.
----@param method string
+local function new_routes(names, path, given, handler)
+  if #names == 0 then errors.misuse "r.http: the list of methods is empty; give one name or more" end
+  local list = {}
+  for i, method in ipairs(names) do
+    methods.check("r.http", method)
+    list[i] = new_route("r.http", method, path, given, handler)
+    list[i].spec.name = i == 1 and list[i].spec.name or nil -- a link needs one of them
+  end
+  return { kind = "several", routes = list }
+end
+
+--- A route of any other method, by its name: `r.http("PROPFIND", "/x", handler)`, or one
+--- of several: `r.http({ "GET", "POST" }, "/x", handler)`.
+---@param method string|string[]
 ---@param path string a template
 ---@param given table|function the spec, or the handler
 ---@param handler function|nil
 ---@return table entry
 function router.http(method, path, given, handler)
+  if type(method) == "table" then return new_routes(method, path, given, handler) end
   methods.check("r.http", method)
   return new_route("r.http", method, path, given, handler)
 end

@@ -29,7 +29,7 @@ local KEYS = {
   host = { "string", default = "localhost" },
   port = PORT,
   fd = "integer",
-  application = { "table", required = true },
+  application = { "any", required = true, wants = "r.route { ... } or a transform" },
   before = "callable|table",
   after = "callable|table",
   before_parse = "table",
@@ -237,7 +237,7 @@ local function application_of(value)
   if router.is_routes(value) then return value end
   local part = transforms.instance(value)
   if not part then
-    errors.misuse(('http.server: option "application": expected routes or a transform, got %s'):format(
+    errors.misuse(('http.server: option "application": expected r.route { ... } or a transform, got %s'):format(
       opts.show(value)))
   end
   transforms.check_types("http.server: application", part, message.Request, message.Response)

@@ -62,8 +62,14 @@ describe("cro.http.router.types", function()
   case("date", "2024-04-31", nil)
   case("date", "1900-02-29", nil)
 
-  it("refuses to redefine a built-in type", function()
-    assert.error_matches(function() types.define("int", tonumber) end, 'r.type: "int" is a built%-in type')
+  it("lets a script's type take the place of a built-in one, and refuses another string", function()
+    local is_builtin = types.find "uuid4"
+    assert.is_true(types.is_builtin "uuid4")
+    types.define("uuid4", function(text) return text:match "^own%d$" end)
+    assert.is_false(types.is_builtin "uuid4")
+    assert.equal("own1", types.find("uuid4")("own1"))
+    types.define("uuid4", is_builtin)
+    assert.error_matches(function() types.define("string", tonumber) end, 'r.type: "string" is what every segment is')
   end)
 
   it("refuses a name that no template could say", function()

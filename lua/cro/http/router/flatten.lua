@@ -101,10 +101,17 @@ local function include(self, entry)
   end
 end
 
+local function several(self, entry)
+  for _, route in ipairs(entry.routes) do
+    local_route(self, route)
+  end
+end
+
 local function ignore() end
 
 local ADD = {
   route = local_route,
+  several = several,
   include = include,
   delegate = local_route,
   type = ignore,

@@ -107,14 +107,13 @@ local custom = {}
 --- True for a type that the core checks and converts by itself.
 ---@param name string
 ---@return boolean
-function types.is_builtin(name) return builtin[name] ~= nil end
+function types.is_builtin(name) return builtin[name] ~= nil and custom[name] == nil end
 
 --- The function of a type, or nil when there is no such type.
 ---@param name string
 ---@return nil|fun(text: string): any
 function types.find(name)
-  if builtin[name] then return builtin[name] end
-  return custom[name]
+  return custom[name] or builtin[name]
 end
 
 ---@return string[]
@@ -124,7 +123,7 @@ local function names()
     list[#list + 1] = name
   end
   for name in pairs(custom) do
-    list[#list + 1] = name
+    if not builtin[name] then list[#list + 1] = name end
   end
   table.sort(list)
   return list
@@ -139,8 +138,9 @@ function types.cure(name)
   return "there are " .. table.concat(names(), ", ") .. "; make your own with r.type(name, fn)"
 end
 
---- Defines a type. Answers an entry that may stand in a route table.
----@param name string letters, digits and "_", not a built-in name
+--- Defines a type, for routes written after it; it takes the place of a built-in one of
+--- that name. Answers an entry that may stand in a route table.
+---@param name string letters, digits and "_", not "string"
 ---@param convert fun(text: string): any the value, or nil when the text is none; must not wait
 ---@return table
 function types.define(name, convert)
@@ -149,8 +149,8 @@ function types.define(name, convert)
   if not name:match "^[%a_][%w_]*$" then
     errors.misuse(("r.type: %q is no name for a type; use letters, digits and _"):format(name))
   end
-  if builtin[name] or name == "string" then
-    errors.misuse(("r.type: %q is a built-in type; choose another name"):format(name))
+  if name == "string" then
+    errors.misuse 'r.type: "string" is what every segment is; choose another name'
   end
   custom[name] = convert
   return { kind = "type", name = name }
