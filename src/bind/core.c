@@ -229,6 +229,7 @@ static void set_loop_stats(lua_State *L, const cro_loop *loop)
   set_count(L, "signals", stats.signals);
   set_count(L, "timers", stats.timers);
   set_count(L, "resolves", stats.resolves);
+  set_count(L, "lingers", stats.lingers);
   set_count(L, "pending_writes", stats.pending_writes);
 }
 

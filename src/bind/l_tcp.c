@@ -75,6 +75,7 @@ void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp)
   box->tcp = tcp;
   cro_list_push(&box->app->tcps, &box->node);
   cro_tcp_on_closed(tcp, on_closed, box);
+  cro_tcp_patient(tcp, true);
 }
 
 void lcro_tcp_abort(cro_tcp *tcp)

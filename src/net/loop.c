@@ -276,6 +276,7 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
     .signals = loop->signal_count,
     .timers = cro_wheel_count(loop->wheel),
     .resolves = loop->resolve_count,
+    .lingers = loop->linger_count,
     .pending_writes = loop->write_count,
   };
 }
@@ -295,7 +296,7 @@ static void init_fields(cro_loop *loop)
   cro_list *const lists[] = {
     &loop->posts,           &loop->tcps,         &loop->listeners, &loop->signals,
     &loop->connectings,     &loop->dirty,        &loop->fresh,     &loop->ending,
-    &loop->lookups_waiting, &loop->lookups_busy,
+    &loop->lookups_waiting, &loop->lookups_busy, &loop->lingers,
   };
 
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -377,6 +378,7 @@ static void close_all(cro_loop *loop)
   while (!cro_list_empty(&loop->listeners))
     cro_listener_close(CRO_CONTAINER(loop->listeners.next, cro_listener, node));
   net_signals_close(loop);
+  net_lingers_close(loop);
   for (node = loop->tcps.next; node != &loop->tcps; node = next) {
     next = node->next;
     cro_tcp_end(CRO_CONTAINER(node, cro_tcp, node), CRO_E_CANCELLED, true, true);

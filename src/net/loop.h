@@ -69,6 +69,7 @@ void cro_loop_give_up_names(cro_loop *loop);
 /* Open handles by kind, for statistics and leak tests. */
 typedef struct cro_loop_stats {
   size_t tcp, listeners, signals, timers, resolves, pending_writes;
+  size_t lingers; /* closed connections whose peer has not heard it all yet */
 } cro_loop_stats;
 /* The counts as of now. */
 void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out);

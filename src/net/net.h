@@ -52,7 +52,9 @@ struct cro_loop {
   cro_list ending;     /* of cro_tcp.dirty: socket closed, to be finalised */
   cro_list lookups_waiting, lookups_busy;
   unsigned lookups_running;
-  size_t tcp_peak; /* connections since memory was last given back */
+  size_t tcp_peak;  /* connections since memory was last given back */
+  cro_list lingers; /* of net_lingering */
+  size_t linger_count;
   size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
   cro_buf spare[net_spare_bufs];
   size_t spares;
@@ -134,6 +136,7 @@ struct cro_tcp {
   bool fin_out; /* it has gone */
   bool closing; /* close behind the queue */
   bool full;    /* CRO_FULL was answered */
+  bool patient; /* lingers whenever the peer has not sent FIN */
 };
 
 /* A connection over `fd` (TCP_RAW), or without a socket when fd is -1.
@@ -167,6 +170,10 @@ void cro_tcp_flush(cro_tcp *tcp);
  * has come. */
 void cro_tcp_flushes_fail(cro_tcp *tcp, int err);
 void cro_tcp_stalled(cro_timer *timer);
+
+/* linger.c: before the socket is closed in order; goes on without the cro_tcp. */
+void net_linger(cro_tcp *tcp);
+void net_lingers_close(cro_loop *loop);
 
 /* --- listener ------------------------------------------------------------------- */
 

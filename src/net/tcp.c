@@ -320,6 +320,11 @@ int cro_tcp_nodelay(cro_tcp *tcp, bool on)
   return 0;
 }
 
+void cro_tcp_patient(cro_tcp *tcp, bool on)
+{
+  tcp->patient = on;
+}
+
 void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms)
 {
   tcp->write_idle = ms;

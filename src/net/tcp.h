@@ -52,6 +52,13 @@ void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err
 /* TCP_NODELAY: small writes go out at once. 0 or what the system says, negative. */
 int cro_tcp_nodelay(cro_tcp *tcp, bool on);
 
+/* An orderly close says FIN; then, as long as the peer does not, input is thrown away,
+ * 64 KiB or 2 s of it, so that no reset overtakes our last bytes. `closed` does not
+ * wait for that. Patient: whenever the peer has not sent its FIN. Otherwise, for
+ * protocols that know when the peer has no more to say: only when unread input is
+ * there, and not after a shutdown of ours. */
+void cro_tcp_patient(cro_tcp *tcp, bool on);
+
 /* How long the peer may take nothing of what waits for it: 30000 unless set, 0 for
  * ever. */
 void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms);

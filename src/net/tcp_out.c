@@ -245,6 +245,7 @@ static void settle(cro_tcp *tcp)
   if (tcp->life == TCP_CLOSED || tcp->out.len > 0 || tcp->writing != NULL)
     return;
   if (tcp->closing) {
+    net_linger(tcp);
     cro_tcp_end(tcp, 0, false, false);
     return;
   }
