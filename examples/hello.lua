@@ -22,7 +22,9 @@ local service = http.server {
 }
 service:start()
 
-local url = ("http://%s:%d"):format(service:address())
+local shown, bound = service:address()
+if shown:find(":", 1, true) then shown = "[" .. shown .. "]" end -- IPv6
+local url = ("http://%s:%d"):format(shown, bound)
 print(("Serving on %s, try:\n"
   .. "  curl %s/\n"
   .. "  curl %s/hello/you\n"

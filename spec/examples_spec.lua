@@ -1,5 +1,6 @@
 --- Every file in examples/ is run by its plan in spec/examples/; see support/example.lua.
 local example = require "spec.support.example"
+local program = require "spec.support.program"
 
 local function names()
   local found = {}
@@ -22,4 +23,13 @@ describe("examples #loop:", function()
       assert.is_nil(example.run(root .. "/examples/" .. name .. ".lua", plan()))
     end)
   end
+
+  it("hello shows addresses of IPv6 as a client takes them", function()
+    local folder = program.folder()
+    local result = program.shell(folder, ("HOST=::1 PORT=0 timeout -s INT 1 %s %s"):format(
+      program.quote(program.crolua()), program.quote(root .. "/examples/hello.lua")))
+    program.remove(folder)
+    if result.err:find("no such local address", 1, true) then return end -- a machine without IPv6
+    assert.matches("Serving on http://%[::1%]:%d+, try:", result.out)
+  end)
 end)
