@@ -61,8 +61,10 @@ static void source_resume(cro_stage *stage)
 
 static int sink_push(cro_stage *stage, const void *message)
 {
-  int rc = cro_buf_add(&of(stage)->out, *(const cro_bytes *)message);
+  int rc = of(stage)->sink_err;
 
+  if (rc == 0)
+    rc = cro_buf_add(&of(stage)->out, *(const cro_bytes *)message);
   return rc == 0 && of(stage)->sink_full ? CRO_FULL : rc;
 }
 
@@ -101,6 +103,8 @@ static int last_push(cro_stage *stage, const void *message)
 {
   cro_response *response = (cro_response *)(uintptr_t)message;
 
+  if (of(stage)->last_err != 0)
+    return of(stage)->last_err;
   (void)cro_buf_add_u64(&of(stage)->log, (uint64_t)response->status);
   client_log(" ");
   (void)cro_buf_add(&client.log, response->reason);

@@ -19,6 +19,7 @@ typedef struct h1_client_rig {
   const char *end;
   int failed, released; /* released: 1 when in full */
   bool sink_full, source_full, mute;
+  int sink_err, last_err; /* the test's: what the sink, the caller answer instead */
 } h1_client_rig;
 
 extern h1_client_rig client;
