@@ -24,6 +24,7 @@ static const char help[] =
     "\n"
     "Environment: LUA_INIT (a chunk or @file to run first), LUA_PATH, LUA_CPATH,\n"
     "  CRO_TRACE=1 (print every message between the parts of a pipeline),\n"
+    "  CRO_DEV=1 (a route that fails answers with its error and traceback),\n"
     "  CRO_JIT=off, CROLUA_LUA_MEMORY (limit of the Lua heap, default 512M).\n"
     "\n"
     "Try:\n"

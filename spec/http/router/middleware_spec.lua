@@ -127,6 +127,47 @@ describe("cro.http.router.middleware", function()
     assert.same({}, log)
   end)
 
+  describe("with CRO_DEV=1", function()
+    local middleware = require "cro.http.router.middleware"
+    local getenv = middleware.getenv
+
+    before_each(function() middleware.getenv = function(name) return name == "CRO_DEV" and "1" or getenv(name) end end)
+    after_each(function() middleware.getenv = getenv end)
+
+    it("answers with the error and its traceback, still reported once", function()
+      local function raises() error "oops" end
+      for _, routes in ipairs {
+        r.route { r.get("/{x}", function(c, x) return raises(c, x) end) },
+        r.route { r.after(note "after"), r.get("/{x}", function(c, x) return raises(c, x) end) },
+        r.route { r.before(raises), r.after(note "after"), r.get("/{x}", function(_, x) return x end) },
+      } do
+        local before = #fake.reports
+        local answer = send(routes, "GET", "/x")
+        assert.equal(500, answer.status)
+        assert.matches("^[^\n]*middleware_spec.lua:%d+: oops\nstack traceback:\n", answer.body)
+        assert.equal(before + 1, #fake.reports)
+      end
+    end)
+
+    it("changes no other answer", function()
+      local routes = r.route {
+        r.get("/fine", handler),
+        r.get("/refused", function() error(errors.new("mine", "no", { status = 409 })) end),
+      }
+      assert.equal("done", send(routes, "GET", "/fine").body)
+      local answer = send(routes, "GET", "/refused")
+      assert.equal(409, answer.status)
+      assert.is_nil(answer.body:find("traceback", 1, true))
+    end)
+  end)
+
+  it("says nothing of an error to whoever asks", function()
+    local routes = r.route { r.get("/", function() error "oops" end) }
+    local answer = send(routes, "GET", "/")
+    assert.equal(500, answer.status)
+    assert.is_nil(answer.body:find("oops", 1, true))
+  end)
+
   it("shows a handler's error as 500 to what runs after it, and reports it once", function()
     fake.reports = {}
     local seen

@@ -77,7 +77,7 @@ local function wrapped(route, server)
   for i = #route.blocks, 1, -1 do
     handler = middleware.wrap(route.blocks[i].matched, handler)
   end
-  return handler
+  return middleware.in_development() and middleware.talkative(handler) or handler
 end
 
 local function customs_of(route)

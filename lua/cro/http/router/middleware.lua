@@ -21,12 +21,32 @@ local function settle(c)
   response.status = has_content and 200 or 204
 end
 
+--- For specs: where the environment is read.
+middleware.getenv = os.getenv
+
+--- Does whoever asks get to see errors? Only with CRO_DEV=1: they tell of the inside.
+---@return boolean
+function middleware.in_development() return middleware.getenv "CRO_DEV" == "1" end
+
+--- Once the head of a stream is out there is nothing left to say.
+local function show(c, err)
+  if c.response.status == 500 then pcall(c.content, c, "text/plain", errors.describe(err)) end
+end
+
 --- Runs f(c, ...); an error becomes the answer. A stop or cancellation goes on up.
 local function guarded(f, c, ...)
   local ok, err = xpcall(f, errors.trace, c, ...)
   if ok then return end
   if errors.is_unwinding(err) then error(err, 0) end
   c:fail(err)
+  if middleware.in_development() then show(c, err) end
+end
+
+--- The handler of a route as it is while its author watches: a 500 says why.
+---@param handler function
+---@return function
+function middleware.talkative(handler)
+  return function(c, ...) return guarded(handler, c, ...) end
 end
 
 local function split(stages)
