@@ -422,6 +422,108 @@ static void a_server_without_memory_is_not_made(void)
   CHECK(h1 == NULL);
 }
 
+/* --- ends and resumes
+ * --------------------------------------------------------------- */
+
+static void a_peer_that_ends_behind_a_full_sink_is_still_answered(void)
+{
+  open_rig();
+  rig.handler = at_once;
+  rig.sink_full = true;
+  feed(GET GET);
+  CHECK_INT(1, rig.requests);
+  h1_rig_eof(&rig);
+  CHECK(strcmp(rig.end, "open") == 0);
+  rig.sink_full = false;
+  cro_stage_resume(&rig.sink);
+  h1_rig_turn(&rig);
+  CHECK_INT(2, rig.requests);
+  check_end("200 200 close");
+  close_rig();
+}
+
+static void a_resume_that_nothing_waited_for_does_no_harm(void)
+{
+  open_rig();
+  rig.handler = at_once;
+  cro_stage_resume(&rig.app);
+  h1_rig_turn(&rig);
+  feed(GET);
+  check_end("200 open");
+  feed("nonsense\r\n\r\n");
+  cro_stage_resume(&rig.app);
+  h1_rig_turn(&rig);
+  check_end("200 400 linger");
+  close_rig();
+}
+
+static void what_comes_after_the_end_is_nothing(void)
+{
+  cro_bytes more = CRO_B(GET);
+
+  open_rig();
+  h1_rig_advance(&rig, 10000);
+  check_end("close");
+  CHECK_INT(0, cro_emit(&rig.source, &more));
+  (void)cro_emit_finish(&rig.source);
+  rig.conn.on_deadline(rig.conn.deadline_arg, CRO_WAIT_HEADER);
+  CHECK_INT(0, rig.requests);
+  check_end("close");
+  close_rig();
+}
+
+static void a_deadline_of_the_past_is_not_this_ones(void)
+{
+  open_rig();
+  rig.handler = later;
+  feed("POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\na");
+  rig.conn.on_deadline(rig.conn.deadline_arg, CRO_WAIT_HEADER);
+  check_end("open");
+  close_rig();
+}
+
+static void a_peer_that_ends_after_its_body_broke_is_not_told_twice(void)
+{
+  open_rig();
+  rig.handler = later;
+  feed("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+  CHECK_INT(0, cro_body_want(&kept->body, 3, 100));
+  feed("4\r\nabcd\r\n");
+  CHECK_INT(CRO_E_LIMIT, kept->body.err);
+  h1_rig_eof(&rig);
+  CHECK_INT(0, rig.refused);
+  kept->response->status = 413;
+  answer_kept("x");
+  check_end("413 close");
+  close_rig();
+}
+
+static void a_peer_that_never_says_a_word_is_closed_without_a_start(void)
+{
+  kept = NULL;
+  CHECK(h1_rig_open(&rig));
+  CHECK_INT(0, cro_stage_link(&rig.source, cro_h1_reader(rig.h1)));
+  CHECK_INT(0, cro_stage_link(cro_h1_reader(rig.h1), &rig.app));
+  CHECK_INT(0, cro_stage_link(&rig.app, cro_h1_writer(rig.h1)));
+  CHECK_INT(0, cro_stage_link(cro_h1_writer(rig.h1), &rig.sink));
+  cro_pipeline_attach(&rig.source, &rig.conn);
+  h1_rig_eof(&rig);
+  check_end("close");
+  close_rig();
+}
+
+static void a_slot_without_memory_for_its_session_stays_empty(void)
+{
+  cro_h1 *h1 = NULL;
+
+  open_rig();
+  cro_alloc_fail_at(1);
+  CHECK_INT(CRO_E_NOMEM, cro_h1_server_of(&h1, &rig.conn, &rig.config));
+  cro_alloc_fail_at(0);
+  CHECK(h1 == NULL);
+  close_rig();
+}
+
 TEST_MAIN(CASE(each_odd_head_gets_its_verdict_however_it_is_cut),
           CASE(an_upgrade_needs_both_fields), CASE(a_timeout_of_0_is_none),
           CASE(the_whole_request_has_its_time_without_an_idle_one),
@@ -439,4 +541,11 @@ TEST_MAIN(CASE(each_odd_head_gets_its_verdict_however_it_is_cut),
           CASE(a_complete_empty_body_may_go_out_chunked),
           CASE(nothing_written_is_no_chunk),
           CASE(large_trailers_go_out_whole_or_not_at_all),
-          CASE(a_huge_head_may_have_no_body), CASE(a_server_without_memory_is_not_made))
+          CASE(a_huge_head_may_have_no_body), CASE(a_server_without_memory_is_not_made),
+          CASE(a_peer_that_ends_behind_a_full_sink_is_still_answered),
+          CASE(a_resume_that_nothing_waited_for_does_no_harm),
+          CASE(what_comes_after_the_end_is_nothing),
+          CASE(a_deadline_of_the_past_is_not_this_ones),
+          CASE(a_peer_that_ends_after_its_body_broke_is_not_told_twice),
+          CASE(a_peer_that_never_says_a_word_is_closed_without_a_start),
+          CASE(a_slot_without_memory_for_its_session_stays_empty))
