@@ -149,6 +149,29 @@ describe("crolua #loop", function()
       assert.equal(0, result.status)
     end)
 
+    it("says where a promise broke that nobody looked at, and with CRO_DEBUG=1 where it was made", function()
+      local text = "local p = require('cro').Promise.new()\n\np:fail 'lost'"
+      local place = "a broken promise that nobody observed (broken at script.lua:3%s): lost\n"
+      assert.same({ out = "", err = place:format "", status = 0 }, script(text))
+      assert.equal(place:format ", made at script.lua:1", script(text, "", { env = "CRO_DEBUG=1" }).err)
+    end)
+
+    it("says where nothing may wait, and what to do instead", function()
+      local cases = {
+        { "table.sort({ 2, 1 }, function() cro.sleep(0) end)", "sleep in a function that C calls back" },
+        { "local _ = ('x'):gsub('x', function() cro.await(cro.Promise.after(0)) end)", "wait before or after it" },
+        { "coroutine.wrap(function() cro.sleep(0) end)()", "use cro.start instead of coroutine.wrap" },
+        { "local s = cro.Supplier.new() s:supply():tap(function() cro.sleep(0) end) s:emit(1)",
+          "use whenever in a block, each(), or tap { buffer = n, value = f }", 0 },
+      }
+      for _, case in ipairs(cases) do
+        local result = script("local cro = require 'cro'\n" .. case[1])
+        assert.matches("script.lua:2: ", result.err, 1, true)
+        assert.matches(case[2], result.err, 1, true)
+        assert.equal(case[3] or 1, result.status)
+      end
+    end)
+
     it("refuses a memory limit it cannot read", function()
       local result = run("-e 'print(1)'", { env = "CROLUA_LUA_MEMORY=lots" })
       assert.equal("crolua: CROLUA_LUA_MEMORY is 'lots'; give a size such as 512M\n", result.err)
