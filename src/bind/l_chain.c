@@ -79,13 +79,17 @@ static void loose_nothing(cro_conn *conn)
   (void)conn;
 }
 
+/* Lua hears of it from the loop, not in here: it may close chains of the list, or let
+ * go of them all, while a stage of theirs is what called us. */
 static void end_chains(cro_conn *conn, int err)
 {
   loose_conn *loose = (loose_conn *)conn;
   cro_list *node = loose->chains.next;
 
+  loose->app->depth++;
   for (; node != &loose->chains; node = node->next)
     lcro_outlet_end(CRO_CONTAINER(node, chain_box, of_conn)->outlet, err);
+  loose->app->depth--;
 }
 
 static void loose_close(cro_conn *conn)
@@ -480,6 +484,7 @@ static int l_chain_push(lua_State *L)
   rc = emit_value(L, chain);
   if (rc < 0)
     return lcro_fail(L, rc, "push", (cro_bytes){ NULL, 0 });
+  chain->outlet->asked = rc != 0;
   lua_pushboolean(L, rc == 0);
   return 1;
 }

@@ -91,6 +91,16 @@ static int outlet_open(lua_State *L, lcro_entry *entry)
   return push_end(L, outlet);
 }
 
+/* Only who was told to wait: one chain may begin and end in the same outlet, and would
+ * resume itself for ever. */
+static void resume(lcro_outlet *outlet)
+{
+  if (!outlet->full || outlet->stage == NULL)
+    return;
+  outlet->full = false;
+  cro_stage_resume(outlet->stage);
+}
+
 static void outlet_left(lua_State *L, lcro_entry *entry, bool failed)
 {
   lcro_outlet *outlet = (lcro_outlet *)entry;
@@ -102,8 +112,8 @@ static void outlet_left(lua_State *L, lcro_entry *entry, bool failed)
     outlet->on_end(outlet->owner);
   if (due(outlet))
     pump(outlet);
-  else if (outlet->stage != NULL)
-    cro_stage_resume(outlet->stage);
+  else
+    resume(outlet);
   lcro_outlet_drop(outlet);
 }
 
@@ -130,9 +140,10 @@ lcro_outlet *lcro_outlet_create(lua_State *L, lcro_app *app, int index)
 }
 
 /* CRO_FULL while Lua has not handled what it was given. */
-static int answer(const lcro_outlet *outlet)
+static int answer(lcro_outlet *outlet)
 {
-  return inside(outlet) || due(outlet) ? CRO_FULL : 0;
+  outlet->full = inside(outlet) || due(outlet);
+  return outlet->full ? CRO_FULL : 0;
 }
 
 int lcro_outlet_bytes(lcro_outlet *outlet, cro_bytes bytes)
@@ -170,6 +181,9 @@ int lcro_outlet_message(lcro_outlet *outlet, lcro_exchange *x, lcro_box_kind kin
 
 void lcro_outlet_drain(lcro_outlet *outlet)
 {
+  if (!outlet->asked)
+    return;
+  outlet->asked = false;
   outlet->drain = true;
   pump(outlet);
 }

@@ -22,6 +22,8 @@ struct lcro_outlet {
   cro_buf bytes;          /* queued */
   lcro_exchange *message; /* queued */
   lcro_box_kind kind;     /* of message */
+  bool full;  /* a push was answered CRO_FULL: the pipeline waits to be resumed */
+  bool asked; /* the script was told to wait: it wants to hear of room */
   bool drain;
   bool ending;   /* the end is due */
   int err;       /* of the end: 0 is "done" */
