@@ -14,6 +14,7 @@ find_path(LLHTTP_INCLUDE_DIR llhttp.h
 if(_llhttp_c AND LLHTTP_INCLUDE_DIR)
   add_library(llhttp STATIC ${_llhttp_c}/api.c ${_llhttp_c}/http.c ${_llhttp_c}/llhttp.c)
   target_compile_options(llhttp PRIVATE -w)
+  cro_lto_objects(llhttp)
   message(STATUS "llhttp: compiling ${_llhttp_c}")
 else()
   find_library(LLHTTP_LIBRARY NAMES llhttp)

@@ -351,11 +351,13 @@ function fiber.entry(begin, finish, failed)
       invoke(begin())
       if rec.used then settle_job(rec) end
       S.current, S.scope = rec.outer, rec.outer_scope
-      rec.outer, rec.outer_scope = OUTSIDE, false
       if not finish() then yield() end
     end
   end
 end
+
+-- Nearly all they do is to call C: a trace would be left as soon as it is entered.
+if jit then jit.off(fiber.entry, true) jit.off(invoke) end
 
 --- For C, after a coroutine it resumed itself has raised.
 ---@param co thread

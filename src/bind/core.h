@@ -22,22 +22,23 @@ struct lcro_app {
   cro_loop *loop;   /* NULL in plain luajit */
   lcro_fiber *idle; /* pooled fibers that wait for work */
   unsigned idle_count;
-  unsigned fibers;   /* alive */
-  unsigned depth;    /* resumes on the C stack: 0 when no Lua runs */
-  cro_list busy;     /* fibers that have an entry */
-  cro_list servers;  /* every server, for the end */
-  cro_list tcps;     /* every connection box with a socket */
-  cro_list chains;   /* every chain without a socket */
-  bool closing;      /* Lua is entered no more */
-  cro_list soon;     /* entries to enter at the next turn */
-  cro_list cancels;  /* entries to cancel at the next turn */
-  int turn;          /* registry ref: fiber.turn, or LUA_NOREF */
-  int entry;         /* fiber.entry */
-  int dropped;       /* fiber.dropped */
-  int cancel;        /* fiber.cancel_thread */
-  int report;        /* reporter(err, traceback, what) */
-  cro_buf scratch;   /* see lcro_scratch */
-  uint64_t requests; /* counters for core.stats() */
+  unsigned fibers;     /* alive */
+  unsigned depth;      /* resumes on the C stack: 0 when no Lua runs */
+  cro_list busy;       /* fibers that have an entry */
+  cro_list servers;    /* every server, for the end */
+  cro_list tcps;       /* every connection box with a socket */
+  cro_list chains;     /* every chain without a socket */
+  bool closing;        /* Lua is entered no more */
+  cro_list soon;       /* entries to enter at the next turn */
+  cro_list cancels;    /* entries to cancel at the next turn */
+  int turn;            /* registry ref: fiber.turn, or LUA_NOREF */
+  int entry;           /* fiber.entry */
+  int dropped;         /* fiber.dropped */
+  int cancel;          /* fiber.cancel_thread */
+  int report;          /* reporter(err, traceback, what) */
+  int box_class[3][2]; /* refs: the metatables of an exchange's boxes; [1]: with __gc */
+  cro_buf scratch;     /* see lcro_scratch */
+  uint64_t requests;   /* counters for core.stats() */
   uint64_t handler_errors;
   uint64_t refused;
 };

@@ -10,8 +10,7 @@
 
 static const char *const names[LCRO_BOX_KINDS] = { "context", "request", "response" };
 static const char *const shown[LCRO_BOX_KINDS] = { "c", "request", "response" };
-static char tags[LCRO_BOX_KINDS];          /* their addresses tell the kinds */
-static char metatables[LCRO_BOX_KINDS][2]; /* registry keys; [1]: with __gc */
+static char tags[LCRO_BOX_KINDS]; /* their addresses tell the kinds */
 static char cache_key; /* registry: weak table, address of a box -> the box */
 
 /* --- making and finding --------------------------------------------------------------
@@ -41,18 +40,12 @@ lcro_exchange *lcro_check_box(lua_State *L, int index, lcro_box_kind kind,
   return box->exchange;
 }
 
-static void get_by_address(lua_State *L, const void *key)
-{
-  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
 static lcro_box *push_new(lua_State *L, lcro_exchange *x, lcro_box_kind kind)
 {
   lcro_box *box = lua_newuserdata(L, sizeof *box);
 
   *box = (lcro_box){ .tag = &tags[kind], .exchange = x };
-  get_by_address(L, &metatables[kind][x->scripted]);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, x->app->box_class[kind][x->scripted]);
   lua_setmetatable(L, -2);
   return box;
 }
@@ -62,7 +55,8 @@ static void push_scripted(lua_State *L, lcro_exchange *x, lcro_box_kind kind)
 {
   lcro_box *box;
 
-  get_by_address(L, &cache_key);
+  lua_pushlightuserdata(L, &cache_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
   if (x->boxes[kind] != NULL) {
     lua_pushlightuserdata(L, x->boxes[kind]);
     lua_rawget(L, -2);
@@ -287,7 +281,6 @@ static void add_metamethod(lua_State *L, const char *name, lua_CFunction fn, int
 
 static void add_metatable(lua_State *L, int first, lcro_box_kind kind, int collected)
 {
-  lua_pushlightuserdata(L, &metatables[kind][collected]);
   lua_newtable(L);
   add_metamethod(L, "__index", l_box_index, first, kind);
   add_metamethod(L, "__newindex", l_box_newindex, first, kind);
@@ -300,7 +293,7 @@ static void add_metatable(lua_State *L, int first, lcro_box_kind kind, int colle
     lua_pushcfunction(L, l_box_gc);
     lua_setfield(L, -2, "__gc");
   }
-  lua_rawset(L, LUA_REGISTRYINDEX);
+  lcro_app_of(L)->box_class[kind][collected] = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static void push_member(lua_State *L, int core, const char *table, lcro_box_kind kind)

@@ -69,6 +69,8 @@ static void push_typed(lua_State *L, const cro_segment_type *type, cro_bytes tex
 
 int lcro_push_captures(lua_State *L, const cro_route_match *match)
 {
+  if (match->count == 0)
+    return 0;
   luaL_checkstack(L, CRO_ROUTE_CAPTURES + 4, "captures");
   for (uint32_t i = 0; i < match->count; i++) {
     cro_bytes text = match->captures[i].text;

@@ -39,8 +39,7 @@ static int open_route(lua_State *L, lcro_exchange *x)
   lua_rawgeti(L, LUA_REGISTRYINDEX, x->server->handlers);
   lua_rawgeti(L, -1, (int)match->route);
   lcro_push_box(L, x, LCRO_CONTEXT);
-  lua_remove(L, -3);
-  return 2 + lcro_push_captures(L, match);
+  return 2 + lcro_push_captures(L, match); /* the handlers stay below */
 }
 
 static int open_miss(lua_State *L, lcro_exchange *x)

@@ -4,18 +4,22 @@
 
 #include <time.h>
 
-/* One string per second: formatting a date for each answer would cost more than the
- * rest of its head. */
-cro_bytes cro_http_date_now(void)
+_Static_assert(CRO_DATE_LINE_LENGTH == sizeof "Date: \r\n" - 1 + CRO_DATE_LENGTH,
+               "the field line around a date");
+
+/* One line per second: formatting a date for each answer would cost more than the rest
+ * of its head. */
+const char *cro_http_date_line(void)
 {
-  static char text[CRO_DATE_LENGTH];
+  static char line[CRO_DATE_LINE_LENGTH + 1] =
+      "Date: .............................\r\n";
   static int64_t written = INT64_MIN;
   struct timespec now = { 0 };
 
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
   if (now.tv_sec != written) {
     written = now.tv_sec;
-    cro_date_format(written, text);
+    cro_date_format(written, line + sizeof "Date: " - 1);
   }
-  return (cro_bytes){ text, sizeof text };
+  return line;
 }

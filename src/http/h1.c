@@ -120,9 +120,8 @@ static bool is_over(const cro_h1 *h1)
  * with the request by then reads a copy. */
 static void keep_head(cro_h1 *h1, cro_bytes head)
 {
-  bool over = h1->state != CRO_H1_OPEN || (is_over(h1) && h1->received);
-
-  if (h1->request == NULL || (over && !cro_arena_shared(h1->request->arena)))
+  if (h1->request == NULL ||
+      (h1->state != CRO_H1_OPEN && !cro_arena_shared(h1->request->arena)))
     return;
   if (cro_request_keep(h1->request, head) == 0 || h1->state != CRO_H1_OPEN)
     return;
@@ -130,6 +129,22 @@ static void keep_head(cro_h1 *h1, cro_bytes head)
     cro_h1_abort(h1, CRO_E_NOMEM);
   else
     cro_h1_refuse(h1, 503);
+}
+
+static void end_exchange(cro_h1 *h1, bool more_input);
+
+/* Answered inside its push, as most are: a copy only if somebody holds on to it when
+ * the protocol has let go. */
+static void end_at_once(cro_h1 *h1, cro_bytes head, bool more_input)
+{
+  cro_request *request = h1->request;
+  cro_arena *arena = request->arena;
+
+  cro_arena_hold(arena);
+  end_exchange(h1, more_input);
+  if (cro_arena_shared(arena))
+    (void)cro_request_keep(request, head); /* fails to a request without a head */
+  cro_arena_drop(arena);
 }
 
 static void open_exchange(cro_h1 *h1, cro_bytes head, cro_bytes *in)
@@ -152,7 +167,10 @@ static void open_exchange(cro_h1 *h1, cro_bytes head, cro_bytes *in)
   read_body(h1, in);
   if (h1->state == CRO_H1_OPEN)
     hand_on(h1);
-  keep_head(h1, head);
+  if (h1->state == CRO_H1_OPEN && h1->received && is_over(h1))
+    end_at_once(h1, head, in->len > 0);
+  else
+    keep_head(h1, head);
 }
 
 static void read_head(cro_h1 *h1, cro_bytes *in)

@@ -108,8 +108,10 @@ bool cro_h1_client_ready(const cro_h1 *h1);
 /* True once a byte of the answer has come: from then on nothing may be sent again. */
 bool cro_h1_client_heard(const cro_h1 *h1);
 
-/* The Date header's value for a wall-clock second, 29 bytes; kept until the second
- * changes. */
-cro_bytes cro_http_date_now(void);
+enum { CRO_DATE_LINE_LENGTH = 37 };
+
+/* "Date: <the current second>\r\n", CRO_DATE_LINE_LENGTH bytes, no NUL; good until
+ * the next call. */
+const char *cro_http_date_line(void);
 
 #endif

@@ -226,39 +226,39 @@ static bool is_ip_literal(cro_bytes in)
   return true;
 }
 
-/* RFC 3986 3.2.2 reg-name: unreserved, sub-delims, %XX. */
-static bool is_reg_name(cro_bytes in)
+/* Where RFC 3986 3.2.2's reg-name (unreserved, sub-delims, %XX) ends in `in`. */
+static size_t reg_name_end(cro_bytes in)
 {
-  while (in.len > 0) {
-    char c = *cro_bytes_take(&in, 1).at;
+  size_t i = 0;
 
-    if (c == '%') {
-      cro_bytes hex = cro_bytes_take(&in, 2);
+  while (i < in.len) {
+    char c = in.at[i];
 
-      if (hex.len < 2 || cro_hex_digit(hex.at[0]) < 0 || cro_hex_digit(hex.at[1]) < 0)
-        return false;
-    } else if (!cro_char_is(c, CRO_CHAR_PATH) || c == ':' || c == '@') {
-      return false;
-    }
+    if (c == ':' || c == '@')
+      return i;
+    if (cro_char_is(c, CRO_CHAR_PATH))
+      i++;
+    else if (c == '%' && in.len - i > 2 && cro_hex_digit(in.at[i + 1]) >= 0 &&
+             cro_hex_digit(in.at[i + 2]) >= 0)
+      i += 3;
+    else
+      return i;
   }
-  return true;
+  return i;
 }
 
 /* RFC 9110 7.2, RFC 3986 3.2: uri-host [":" port], no userinfo. */
 static bool is_authority(cro_bytes in)
 {
-  cro_bytes host;
-  size_t close;
+  size_t end;
 
   if (in.len > 0 && in.at[0] == '[') {
-    close = cro_bytes_find(in, ']');
-    if (close == in.len || !is_ip_literal((cro_bytes){ in.at + 1, close - 1 }))
+    end = cro_bytes_find(in, ']');
+    if (end == in.len || !is_ip_literal((cro_bytes){ in.at + 1, end - 1 }))
       return false;
-    cro_bytes_take(&in, close + 1);
+    cro_bytes_take(&in, end + 1);
   } else {
-    host = cro_bytes_take(&in, cro_bytes_find(in, ':'));
-    if (!is_reg_name(host))
-      return false;
+    cro_bytes_take(&in, reg_name_end(in));
   }
   if (in.len == 0)
     return true;
@@ -296,6 +296,15 @@ static bool take_scheme(cro_bytes *target)
   return cro_bytes_eq(cro_bytes_take(target, 3), CRO_B("://"));
 }
 
+/* Who reads the field must not learn of another host than who reads the target. */
+static void rewrite_host(cro_request *request)
+{
+  uint32_t at = 0;
+
+  if (cro_headers_next(&request->headers, CRO_B("Host"), &at) != NULL)
+    request->headers.at[at - 1].value = request->authority;
+}
+
 /* RFC 9112 3.2.2: the target's authority wins over Host; an empty path means "/", or
  * the server itself for OPTIONS (3.2.4). */
 static int settle_absolute(cro_request *request, cro_bytes target)
@@ -309,6 +318,7 @@ static int settle_absolute(cro_request *request, cro_bytes target)
   request->authority = cro_bytes_take(&target, n);
   if (n == 0 || !is_authority(request->authority))
     return -400;
+  rewrite_host(request);
   split_path(request, target);
   if (request->path.len == 0)
     request->path = request->method == CRO_OPTIONS && request->query.len == 0

@@ -3,8 +3,10 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "http/h1_scan.h"
 
 #include <llhttp.h>
+#include <stddef.h>
 
 #if !LLHTTP_STRICT_MODE
 #error                                                                                 \
@@ -48,7 +50,7 @@ static int on_url(llhttp_t *engine, const char *at, size_t len)
   return 0;
 }
 
-static int more_slots(cro_h1_parser *parser)
+int cro_h1_more_slots(cro_h1_parser *parser)
 {
   cro_headers *fields = &parser->section;
   uint32_t cap = fields->cap > 0 ? fields->cap * 2 : first_slots;
@@ -56,7 +58,7 @@ static int more_slots(cro_h1_parser *parser)
 
   if (at == NULL) {
     parser->no_memory = true;
-    return HPE_USER;
+    return CRO_E_NOMEM;
   }
   if (fields->count > 0)
     memcpy(at, fields->at, fields->count * sizeof *at);
@@ -81,7 +83,7 @@ static int open_slot(cro_h1_parser *parser, uint32_t at)
     parser->too_many = true;
     return 0;
   }
-  if (fields->count == fields->cap && more_slots(parser) != 0)
+  if (fields->count == fields->cap && cro_h1_more_slots(parser) != 0)
     return HPE_USER;
   fields->count++;
   last_slot(parser)->span.name = (cro_h1_span){ at, 0 };
@@ -168,13 +170,25 @@ void cro_h1_parser_init(cro_h1_parser *parser, const cro_http_limits *limits,
 
 void cro_h1_parser_begin(cro_h1_parser *parser, cro_arena *arena, cro_headers *fields)
 {
-  cro_h1_parser_init(parser, parser->limits, parser->response);
+  size_t kept = offsetof(cro_h1_parser, arena);
+
+  memset((char *)parser + kept, 0, sizeof *parser - kept);
   parser->arena = arena;
   parser->fields = fields;
   parser->in_value = true; /* so that the first name opens a slot */
   parser->method_done = parser->response;
-  llhttp_init(engine_of(parser), parser->response ? HTTP_RESPONSE : HTTP_REQUEST,
-              &settings);
+}
+
+/* The short way first; 0 hands the message to llhttp. */
+static int begin_head(cro_h1_parser *parser, cro_bytes view)
+{
+  uint32_t len = parser->response ? 0 : cro_h1_scan_head(parser, view);
+
+  parser->begun = true;
+  if (len == 0)
+    llhttp_init(engine_of(parser), parser->response ? HTTP_RESPONSE : HTTP_REQUEST,
+                &settings);
+  return (int)len;
 }
 
 /* The method is read here first: llhttp stops inside a name it does not know, and a
@@ -285,6 +299,8 @@ int cro_h1_read_head(cro_h1_parser *parser, cro_bytes view)
   uint32_t stop;
   int rc;
 
+  if (!parser->begun && (rc = begin_head(parser, view)) > 0)
+    return rc;
   if (!parser->method_done && (rc = read_method(parser, view)) <= 0)
     return rc;
   parser->view = view.at;

@@ -10,6 +10,8 @@
  * once. Slices point into the view of the call that completed the head. Body parts
  * point into the input.
  *
+ * A whole and plain request head takes a shorter way, h1_scan.h, to the same result.
+ *
  * Verdicts and limits depend on the bytes only, never on how they were cut.
  */
 #ifndef CRO_HTTP_H1_READ_H
@@ -43,7 +45,9 @@ enum { CRO_H1_ENGINE_BYTES = 104 };
 typedef struct cro_h1_parser {
   alignas(8) unsigned char engine[CRO_H1_ENGINE_BYTES]; /* llhttp's, first member */
   const cro_http_limits *limits;
-  cro_arena *arena;    /* of the message being read */
+  bool response;
+  /* From here on: of the message being read. */
+  cro_arena *arena;
   cro_headers *fields; /* where the section goes once it is complete */
   cro_headers section; /* being read: its slots are spans until then */
   const char *view;    /* of the call that runs */
@@ -53,7 +57,7 @@ typedef struct cro_h1_parser {
   uint32_t fields_at;   /* where the field section starts; 0: not seen yet */
   uint32_t fields_seen; /* bytes of the head's field section, against header_bytes */
   uint8_t minor;
-  bool response;
+  bool begun; /* its first bytes have been looked at */
   bool method_done;
   bool in_value;  /* the last span was of a value */
   bool folded;    /* a value came in two places */
@@ -106,7 +110,8 @@ int cro_h1_settle_response(cro_h1_parser *parser);
 int cro_h1_read_body(cro_h1_parser *parser, cro_bytes *in, cro_bytes *part,
                      cro_headers *trailers);
 
-/* --- between h1_read.c and h1_head.c --------------------------------------------- */
+/* --- between h1_read.c, h1_head.c and h1_scan.c
+ * --------------------------------------------- */
 
 /* A field while it is being read: offsets into the view. It becomes a cro_header in
  * the same place when its section is complete. */
@@ -116,6 +121,9 @@ typedef union cro_h1_slot {
     cro_h1_span name, value;
   } span;
 } cro_h1_slot;
+
+/* Room for more fields in parser->section. 0, or < 0 with no_memory set. */
+int cro_h1_more_slots(cro_h1_parser *parser);
 
 /* Accounts for every byte from the section's start `at` to its end, turns spans into
  * slices of `view` and hands the section over to `fields`. 0 or -400. */

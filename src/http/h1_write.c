@@ -34,9 +34,8 @@ static char *put_status(char *to, int status, cro_bytes reason)
 
 static char *put_date_and_server(char *to, cro_bytes server)
 {
-  to = cro_put(to, CRO_B("Date: "));
-  to = cro_put(to, cro_http_date_now());
-  to = cro_put(to, CRO_B("\r\n"));
+  memcpy(to, cro_http_date_line(), CRO_DATE_LINE_LENGTH);
+  to += CRO_DATE_LINE_LENGTH;
   return server.len > 0 ? cro_put_field(to, CRO_B("Server"), server) : to;
 }
 
@@ -86,9 +85,12 @@ static int usable_status(const cro_response *response)
   return status >= 200 && status <= 999 ? status : 500;
 }
 
-static bool is_text(cro_bytes in)
+/* What scripts set was checked when they set it; a reason may come from a server that
+ * this answer is passed on from. */
+static bool is_sendable(const cro_response *response)
 {
-  return cro_text_all(in, CRO_CHAR_VALUE);
+  return cro_text_all(response->reason, CRO_CHAR_VALUE) &&
+         (response->status == 0 || usable_status(response) == response->status);
 }
 
 static answer_plan plan_answer(const cro_response *response)
@@ -343,8 +345,7 @@ static int answer(cro_h1 *h1, cro_response *response)
   answer_plan plan;
   int rc;
 
-  if (!is_text(response->type) || !is_text(response->reason) ||
-      (response->status != 0 && usable_status(response) != response->status))
+  if (!is_sendable(response))
     make_500(response);
   plan = plan_answer(response);
   response->status = plan.status;

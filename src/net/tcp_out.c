@@ -139,7 +139,7 @@ static int write_some(cro_tcp *tcp, struct iovec *parts, size_t count, size_t *t
 static int write_gathered(cro_tcp *tcp)
 {
   struct iovec part = { tcp->out.at, tcp->out.len };
-  size_t taken;
+  size_t taken = 0;
   int rc = write_some(tcp, &part, 1, &taken);
 
   if (rc != 0)
@@ -164,7 +164,7 @@ static int write_through(cro_tcp *tcp, cro_bytes bytes)
 {
   struct iovec parts[2] = { { tcp->out.at, tcp->out.len },
                             { (void *)(uintptr_t)bytes.at, bytes.len } };
-  size_t queued = tcp->out.len, taken, first = queued == 0;
+  size_t queued = tcp->out.len, taken = 0, first = queued == 0;
   int rc = write_some(tcp, parts + first, 2 - first, &taken);
 
   if (rc != 0)
