@@ -6,17 +6,16 @@
 
 /* RFC 6265 4.1.1 cookie-octet: no controls, blanks, quotes, commas, semicolons,
  * backslashes, nothing beyond ASCII. */
-static bool is_octet(char c)
-{
-  unsigned char byte = (unsigned char)c;
-
-  return byte > 0x20 && byte < 0x7F && c != '"' && c != ',' && c != ';' && c != '\\';
-}
+static const bool octets[256] = { [0x21] = true,
+                                  [0x23 ... 0x2B] = true,
+                                  [0x2D ... 0x3A] = true,
+                                  [0x3C ... 0x5B] = true,
+                                  [0x5D ... 0x7E] = true };
 
 static bool all_octets(cro_bytes value)
 {
   for (size_t i = 0; i < value.len; i++)
-    if (!is_octet(value.at[i]))
+    if (!octets[(unsigned char)value.at[i]])
       return false;
   return true;
 }
@@ -44,11 +43,14 @@ bool cro_cookie_next(cro_bytes *field, cro_cookie *out)
 {
   while (field->len > 0) {
     cro_bytes value = take_until(field, ';');
-    bool pair = cro_bytes_find(value, '=') < value.len;
-    cro_bytes name = cro_bytes_trim(take_until(&value, '='));
+    cro_bytes name = cro_bytes_take(&value, cro_bytes_find(value, '='));
 
+    if (value.len == 0)
+      continue; /* no '=' */
+    (void)cro_bytes_take(&value, 1);
+    name = cro_bytes_trim(name);
     value = unquote(cro_bytes_trim(value));
-    if (!pair || !cro_text_is_token(name) || !all_octets(value))
+    if (!cro_text_is_token(name) || !all_octets(value))
       continue;
     *out = (cro_cookie){ name, value };
     return true;

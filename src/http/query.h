@@ -32,12 +32,21 @@ cro_query cro_query_of(cro_bytes text, uint64_t max);
  * untouched by the last two. */
 int cro_query_next(cro_query *query, cro_query_pair *out);
 
+/* The same as the next, for a part of any text. */
+int cro_query_decode_part(cro_bytes part, char *room, cro_bytes *out);
+
 /* What a key or value of this query means: '+' is a blank, %XX a byte, and the result
  * is UTF-8 without a NUL. `room` holds part.len bytes and is written to only when
  * *out is not the part itself; it may be NULL for a plain query. CRO_E_SYNTAX, with
  * *out untouched, for a broken escape or a result that is no text. */
-int cro_query_decode(const cro_query *query, cro_bytes part, char *room,
-                     cro_bytes *out);
+static inline int cro_query_decode(const cro_query *query, cro_bytes part, char *room,
+                                   cro_bytes *out)
+{
+  if (!query->plain)
+    return cro_query_decode_part(part, room, out);
+  *out = part;
+  return 0;
+}
 
 /* Appends "key=value", escaped so that it reads back as it is, to the query that
  * begins at `start` in `out`: behind a '&' unless it is the first. 0, or CRO_E_NOMEM
