@@ -256,6 +256,28 @@ describe("JSON #loop", function()
     assert.same({ value, value, { ab = 1 }, value }, back)
   end)
 
+  it("makes the values that lua-cjson makes of what both accept", function()
+    local cjson = require("cjson").new()
+    local texts = {
+      [[{"a":[1,-2.5,1e3,0.1],"b":{"c":null,"d":"\u00e9\n"},"":true}]], '[[],{},[{}],""]', "1e-7", "-0",
+      "0.30000000000000004", "12345678901234567890", '"\\ud83d\\ude00"', "[1e22,1e23,123456.789e-3,4.9e-324]",
+    }
+    for path in io.popen("ls spec/fuzz/json_corpus/*"):lines() do
+      local file = assert(io.open(path, "rb"))
+      texts[#texts + 1] = file:read "*a"
+      file:close()
+    end
+    local same = 0
+    for _, text in ipairs(texts) do
+      local value, err = json.try_decode(text)
+      if not err then
+        assert.same(cjson.decode(text), value)
+        same = same + 1
+      end
+    end
+    assert.is_true(same > 80)
+  end)
+
   it("marks arrays, so that they are arrays again when they are empty", function()
     assert.equal('{"a":[]}', json.encode(json.decode '{"a":[]}'))
     assert.equal("{}", json.encode(json.decode "{}"))

@@ -9,6 +9,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
   state_value, /* a value must come */
   state_first, /* just opened: a value or key, or the end of the level */
@@ -18,8 +22,8 @@ enum {
 
 enum { exact_digits = 19 /* of an integer always fit a uint64_t */ };
 
-static int fail_span(cro_json_scan *self, const char *at, size_t len,
-                     const char *expected)
+__attribute__((cold, noinline)) static int
+fail_span(cro_json_scan *self, const char *at, size_t len, const char *expected)
 {
   self->state = state_failed;
   self->code = CRO_E_SYNTAX;
@@ -28,7 +32,8 @@ static int fail_span(cro_json_scan *self, const char *at, size_t len,
   return CRO_E_SYNTAX;
 }
 
-static int fail_at(cro_json_scan *self, const char *at, const char *expected)
+__attribute__((cold, noinline)) static int fail_at(cro_json_scan *self, const char *at,
+                                                   const char *expected)
 {
   return fail_span(self, at, at < self->end ? 1 : 0, expected);
 }
@@ -44,7 +49,8 @@ static bool is_word(char c)
 }
 
 /* A whole word is shown: "NaN" says more than "N". */
-static int fail_word(cro_json_scan *self, const char *expected)
+__attribute__((cold, noinline)) static int fail_word(cro_json_scan *self,
+                                                     const char *expected)
 {
   const char *at = self->at;
 
@@ -55,7 +61,7 @@ static int fail_word(cro_json_scan *self, const char *expected)
   return fail_span(self, self->at, (size_t)(at - self->at), expected);
 }
 
-static void skip_blanks(cro_json_scan *self)
+static inline void skip_blanks(cro_json_scan *self)
 {
   const char *at = self->at, *end = self->end;
 
@@ -67,51 +73,43 @@ static void skip_blanks(cro_json_scan *self)
 /* --- strings
  * ------------------------------------------------------------------------------ */
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#ifdef __SSE2__
+enum { step = 16 };
 
-/* Not zero when one of eight bytes is a quote, a backslash or a control character. */
-static uint64_t stops(uint64_t word)
+/* What stops the run among `step` bytes, a bit each, and which are not ASCII. */
+static inline unsigned look(const char *at, unsigned *high)
 {
-  uint64_t quote = word ^ EACH('"'), slash = word ^ EACH('\\');
+  __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+  __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+  __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+  __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
 
-  return (((quote - EACH(1)) & ~quote) | ((slash - EACH(1)) & ~slash) |
-          ((word - EACH(0x20)) & ~word)) &
-         EACH(0x80);
+  *high = (unsigned)_mm_movemask_epi8(bytes);
+  return (unsigned)_mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, slash)));
 }
-
-/* Eight bytes at a time as long as none stops; in *seen all their bits. Where the
- * first byte in memory is the lowest, the place of a stop is known too: a borrow marks
- * wrongly only bytes behind it. */
-static inline const char *skip_words(const char *at, const char *end, uint64_t *seen)
-{
-  uint64_t word, hits;
-
-  for (; end - at >= 8; at += 8) {
-    memcpy(&word, at, sizeof word);
-    hits = stops(word);
-    if (hits != 0) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-      int clean = __builtin_ctzll(hits) / 8;
-
-      *seen |= word & ((UINT64_C(1) << (8 * clean)) - 1);
-      at += clean;
 #endif
-      break;
-    }
-    *seen |= word;
-  }
-  return at;
-}
 
-/* The first byte that is not simply part of the string. */
-static inline const char *run_end(const char *at, const char *end, uint64_t *seen)
+/* The first byte that is not simply part of the string; *beyond becomes true when one
+ * before it is not ASCII. */
+static inline const char *run_end(const char *at, const char *end, bool *beyond)
 {
-  for (at = skip_words(at, end, seen); at < end; at++) {
+#ifdef __SSE2__
+  for (; end - at >= step; at += step) {
+    unsigned high, hits = look(at, &high);
+
+    if (hits != 0) {
+      *beyond = *beyond || (high & ((hits & -hits) - 1)) != 0;
+      return at + __builtin_ctz(hits);
+    }
+    *beyond = *beyond || high != 0;
+  }
+#endif
+  for (; at < end; at++) {
     unsigned char c = (unsigned char)*at;
 
     if (c == '"' || c == '\\' || c < 0x20)
       break;
-    *seen |= c;
+    *beyond = *beyond || c >= 0x80;
   }
   return at;
 }
@@ -194,42 +192,42 @@ static const char *check_escape(cro_json_scan *self, const char *at)
   return at + 2;
 }
 
-/* The closing quote is found and all but the encoding is checked; NULL after an
- * error. */
-static const char *string_end(cro_json_scan *self, const char *at, uint64_t *seen,
-                              bool *escaped)
+/* From a byte at `at` that stops a run to the closing quote, with all but the encoding
+ * checked; NULL after an error. */
+static const char *string_rest(cro_json_scan *self, const char *at, bool *beyond)
 {
-  while (at != NULL) {
-    at = run_end(at, self->end, seen);
-    if (at == self->end)
-      return fail_at(self, at, "a closing quote"), NULL;
-    if (*at == '"')
-      return at;
-    if (*at != '\\')
-      return fail_at(self, at, "control characters in strings as escapes"), NULL;
-    *escaped = true;
+  while (at < self->end && *at == '\\') {
     at = check_escape(self, at);
+    if (at == NULL)
+      return NULL;
+    at = run_end(at, self->end, beyond);
   }
-  return NULL;
+  if (at == self->end)
+    return fail_at(self, at, "a closing quote"), NULL;
+  if (*at != '"')
+    return fail_at(self, at, "control characters in strings as escapes"), NULL;
+  return at;
 }
 
-static int take_string(cro_json_scan *self, cro_json_kind kind, cro_json_token *out)
+static inline int take_string(cro_json_scan *self, cro_json_kind kind,
+                              cro_json_token *out)
 {
   const char *from = self->at + 1, *end;
-  uint64_t seen = 0;
-  bool escaped = false;
+  bool beyond = false;
   cro_bytes text;
 
-  end = string_end(self, from, &seen, &escaped);
+  end = run_end(from, self->end, &beyond);
+  out->escaped = end < self->end && *end == '\\';
+  if (end == self->end || *end != '"')
+    end = string_rest(self, end, &beyond);
   if (end == NULL)
     return self->code;
   text = (cro_bytes){ from, (size_t)(end - from) };
-  if ((seen & EACH(0x80)) != 0 && !cro_utf8_ok(text))
+  if (beyond && !cro_utf8_ok(text))
     return fail_at(self, from + cro_utf8_prefix(text), "UTF-8 in strings");
   self->at = end + 1;
   self->state = state_more;
   out->kind = kind;
-  out->escaped = escaped;
   out->text = text;
   return 0;
 }
@@ -251,6 +249,8 @@ static size_t put_unit(cro_bytes text, size_t *at, char *out)
   cro_check(len > 0);
   return len;
 }
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* Copies up to the next backslash, and says how much. The output is never ahead of the
  * input, so where eight bytes can be read there is room for them. */

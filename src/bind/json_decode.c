@@ -10,10 +10,11 @@ enum {
   wide = 128, /* slots of gathered values per level */
   narrow = 4, /* the same, once the stack is crowded */
   crowded = 1000,
-  keys_kept = 16,
+  keys_kept =
+      16, /* keys that are compared with; their strings are at key_slot and on */
   key_slot = 2,
-  key_most = 32,
-  spare = 8 /* for what is pushed and popped in between */
+  key_most = 32, /* bytes of such a key */
+  spare = 8      /* for what is pushed and popped in between */
 };
 
 typedef struct {
@@ -29,9 +30,9 @@ typedef struct {
 typedef struct {
   lua_State *L;
   cro_buf *scratch;          /* NULL until an escape needs it */
-  int depth;                 /* levels[0] is what holds the text's own value */
+  level *at;                 /* the innermost level that is open */
   cro_bytes keys[keys_kept]; /* seen lately: the string of keys[i] is at key_slot + i */
-  level levels[CRO_JSON_DEPTH_MAX + 1];
+  level levels[CRO_JSON_DEPTH_MAX + 1]; /* the first holds the text's own value */
 } builder;
 
 #define MARK lua_upvalueindex(1) /* the metatable of arrays */
@@ -98,7 +99,7 @@ static void push_kept_key(builder *self, const cro_json_token *token, unsigned s
 /* Also notes whether the level may have this key already. */
 static void push_key(builder *self, const cro_json_token *token)
 {
-  level *at = &self->levels[self->depth];
+  level *at = self->at;
   unsigned sum;
   uint64_t bit;
 
@@ -157,7 +158,7 @@ static void store_values(lua_State *L, const level *at)
 /* Moves what is held into the table, which is then at the top of the stack. */
 static void store(builder *self, bool complete)
 {
-  level *at = &self->levels[self->depth];
+  level *at = self->at;
 
   if (at->stored == 0)
     make_table(self, at, complete);
@@ -173,7 +174,7 @@ static void store(builder *self, bool complete)
 /* The value at the top of the stack is complete. */
 static void hold(builder *self)
 {
-  level *at = &self->levels[self->depth];
+  level *at = self->at;
 
   if (++at->held == at->most)
     store(self, false);
@@ -181,7 +182,7 @@ static void hold(builder *self)
 
 static void open_level(builder *self, bool object)
 {
-  level *at = &self->levels[++self->depth];
+  level *at = ++self->at;
   int slot = lua_gettop(self->L) + 1, slots = slot < crowded ? wide : narrow;
 
   luaL_checkstack(self->L, slots + spare, "JSON");
@@ -192,7 +193,7 @@ static void open_level(builder *self, bool object)
 static void close_level(builder *self)
 {
   store(self, true);
-  self->depth--;
+  self->at--;
   hold(self);
 }
 
@@ -254,7 +255,7 @@ static int l_core_json_decode(lua_State *L)
   memset(self.keys, 0, sizeof self.keys);
   self.L = L;
   self.scratch = NULL;
-  self.depth = 0;
+  self.at = self.levels;
   self.levels[0] =
       (level){ .slot = 1 + keys_kept, .most = wide }; /* holds one and never stores */
   cro_json_scan_init(&scan, text, depth);
