@@ -4,7 +4,7 @@ return {
     "Serving on http://127.0.0.1:", "curl http://127.0.0.1:", "Ctrl-C stops it.",
     "[OK] 200 / - 127.0.0.1", "[OK] 200 /hello/you - 127.0.0.1",
   },
-  err = "[ERROR] 404 /none - 127.0.0.1\n",
+  err = { "[ERROR] 404 /none - 127.0.0.1 - ", " ms\n" },
   clients = {
     { run = "curl -s $URL/", out = "Hello from Cro\n" },
     { run = "curl -s $URL/hello/you", out = "Hello, you\n" },

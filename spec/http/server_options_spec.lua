@@ -148,7 +148,7 @@ describe("http.server options", function()
           flush = function() end } } },
     }, "GET", "/none")
     assert.same({ 404, "1", "404" }, { answer.status, answer.header "X-Before", answer.header "X-After" })
-    assert.same({ "[ERROR] 404 /none - 127.0.0.1\n" }, lines)
+    assert.same({ "[ERROR] 404 /none - 127.0.0.1 - 0.500 ms\n" }, lines)
   end)
 
   it("allowed_methods refuses the others", function()

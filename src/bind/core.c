@@ -213,6 +213,14 @@ static int l_core_wall(lua_State *L)
   return 1;
 }
 
+/* core.time_requests(): from now on requests know when they came. Reading the clock for
+ * each is for those who ask. */
+static int l_core_time_requests(lua_State *L)
+{
+  lcro_app_of(L)->timed = true;
+  return 0;
+}
+
 static void set_count(lua_State *L, const char *key, uint64_t count)
 {
   lua_pushnumber(L, (lua_Number)count);
@@ -252,13 +260,10 @@ static int l_core_stats(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-  { "install", l_core_install },
-  { "set_error_metatable", l_core_set_error_metatable },
-  { "notify", l_core_notify },
-  { "now", l_core_now },
-  { "wall", l_core_wall },
-  { "stats", l_core_stats },
-  { NULL, NULL },
+  { "install", l_core_install }, { "set_error_metatable", l_core_set_error_metatable },
+  { "notify", l_core_notify },   { "now", l_core_now },
+  { "wall", l_core_wall },       { "time_requests", l_core_time_requests },
+  { "stats", l_core_stats },     { NULL, NULL },
 };
 
 static void add_tables(lua_State *L)

@@ -29,6 +29,7 @@ struct lcro_app {
   cro_list tcps;       /* every connection box with a socket */
   cro_list chains;     /* every chain without a socket */
   bool closing;        /* Lua is entered no more */
+  bool timed;          /* somebody asks when requests came */
   cro_list soon;       /* entries to enter at the next turn */
   cro_list cancels;    /* entries to cancel at the next turn */
   int turn;            /* registry ref: fiber.turn, or LUA_NOREF */

@@ -55,6 +55,7 @@ struct lcro_exchange {
   int body_ref;    /* ref: the Lua string response->body points into */
   int fail_status; /* of the error a handler raised; 0: 500 */
   cro_bytes original_target;
+  uint64_t began;        /* ns, monotonic; 0: nobody asked for it */
   cro_timer deadline;    /* of the handler */
   lcro_waiter *reader;   /* of the request's body: collect or stream */
   lcro_waiter *drain;    /* response:on_drain */

@@ -137,6 +137,18 @@ static int l_request_peer(lua_State *L)
   return 2;
 }
 
+/* request:began() -> seconds, as core.now(), when its head was complete; nil when that
+ * was not noted */
+static int l_request_began(lua_State *L)
+{
+  lcro_exchange *x = self(L, "began");
+
+  if (x->began == 0)
+    return 0;
+  lua_pushnumber(L, (lua_Number)x->began / 1e9);
+  return 1;
+}
+
 /* --- body
  * ------------------------------------------------------------------------------ */
 
@@ -205,6 +217,7 @@ static const luaL_Reg methods[] = {
   { "query_pairs", l_request_query_pairs },
   { "cookie_pairs", l_request_cookie_pairs },
   { "peer", l_request_peer },
+  { "began", l_request_began },
   { "content_length", l_request_content_length },
   { "has_body", l_request_has_body },
   { "collect", l_request_collect },

@@ -25,13 +25,18 @@ end
 ---@field referer string|nil
 ---@field user_agent string|nil
 ---@field time number seconds since the epoch
+---@field duration number|nil seconds since the request's head was complete, until the line
+---  is written; nil for a request that a script made
 ---@field bytes integer|nil of the body as sent; only in formats written when it was
 ---@field error string|nil why the answer was not sent to its end
 
-local function entry_of(response)
+local function since(began) return began and core.now() - began or nil end
+
+local function entry_of(response, began)
   local request = response.request
   local peer = request:peer()
   return {
+    duration = since(began),
     status = response.status or 200,
     method = request.method,
     target = request.original_target,
@@ -45,7 +50,8 @@ end
 
 local function cro_line(entry)
   local word = entry.status < 400 and "OK" or "ERROR"
-  return ("[%s] %d %s - %s"):format(word, entry.status, escape(entry.target), entry.peer or "-")
+  local took = entry.duration and (" - %.3f ms"):format(entry.duration * 1000) or ""
+  return ("[%s] %d %s - %s%s"):format(word, entry.status, escape(entry.target), entry.peer or "-", took)
 end
 
 local function common_line(entry)
@@ -54,8 +60,15 @@ local function common_line(entry)
     escape(entry.target), entry.version, entry.status, entry.bytes and ("%d"):format(entry.bytes) or "-")
 end
 
+local function timed(line, entry)
+  return ("%s %s"):format(line, entry.duration and ("%.6f"):format(entry.duration) or "-")
+end
+
+local function timed_common_line(entry) return timed(common_line(entry), entry) end
+
 local function combined_line(entry)
-  return ('%s "%s" "%s"'):format(common_line(entry), escape(entry.referer or "-"), escape(entry.user_agent or "-"))
+  return timed(('%s "%s" "%s"'):format(
+    common_line(entry), escape(entry.referer or "-"), escape(entry.user_agent or "-")), entry)
 end
 
 local function json_line(entry)
@@ -69,6 +82,7 @@ local function json_line(entry)
     user_agent = entry.user_agent,
     time = os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(entry.time)),
     bytes = entry.bytes,
+    duration = entry.duration and tonumber(("%.6f"):format(entry.duration)),
     error = entry.error,
   }
 end
@@ -76,7 +90,7 @@ end
 --- Formats by name; `late` ones are written when the answer has been sent.
 local FORMATS = {
   cro = { line = cro_line, late = false },
-  common = { line = common_line, late = true },
+  common = { line = timed_common_line, late = true },
   combined = { line = combined_line, late = true },
   json = { line = json_line, late = true },
 }
@@ -99,15 +113,17 @@ local function write(self, entry)
 end
 
 local function note(self, response)
-  local entry = entry_of(response)
+  local began = response.request:began()
+  local entry = entry_of(response, began)
   if not self.late then return write(self, entry) end
   response:on_finished(function(err, bytes)
-    entry.bytes, entry.error = bytes, err and tostring(err) or nil
+    entry.bytes, entry.error, entry.duration = bytes, err and tostring(err) or nil, since(began)
     write(self, entry)
   end)
 end
 
 local function configure(self, options)
+  core.time_requests()
   local format = options.format
   local known = type(format) == "string" and FORMATS[format] or { line = format, late = true }
   self.line, self.late = known.line, known.late
@@ -129,7 +145,8 @@ local FORMAT = {
 ---   else stderr
 --- - `format`: "cro" (default; one line as soon as there is an answer), "common",
 ---   "combined", "json" or a function(entry) that returns a line; those are written when
----   the answer has been sent, and know its `bytes`
+---   the answer has been sent, and know its `bytes`. Each has the duration until then, of
+---   a monotonic clock: ms in "cro", seconds as the last field of common and combined
 --- - `flush`: whether each line is flushed; default true
 log.file = component.transform {
   name = "http.log.file",

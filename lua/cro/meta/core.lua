@@ -31,6 +31,9 @@ function core.now() end
 ---@return number
 function core.wall() end
 
+--- From now on requests know when they came.
+function core.time_requests() end
+
 --- Counters of the process; those of the loop are missing without one.
 ---@return table<string, number>
 function core.stats() end

@@ -107,6 +107,10 @@ function request:cookie_pairs() end
 ---@return integer|nil port
 function request:peer() end
 
+--- When its head was complete.
+---@return number|nil seconds as `core.now()`; nil unless `core.time_requests()` came before
+function request:began() end
+
 --- Bytes of the body that were announced.
 ---@return integer|nil
 function request:content_length() end
