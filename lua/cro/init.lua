@@ -37,6 +37,7 @@ local report = require "cro.report"
 ---@field conditional fun(given: table): cro.Conditional a part chosen when a connection is made
 ---@field run async fun(given: cro.Service|cro.Service[]|fun(): any): any runs services or a function to their end
 ---@field stats fun(): table<string, number> counters of the process
+---@field limits fun(given: table|nil): table bounds of the whole process
 ---@field tcp table the module cro.tcp
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
@@ -72,6 +73,7 @@ local FIELDS = {
   conditional = "cro.pipeline",
   run = "cro.run",
   stats = "cro.stats",
+  limits = "cro.limits",
 }
 
 --- Names that are modules.

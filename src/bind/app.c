@@ -177,6 +177,7 @@ static int l_set_up(lua_State *L)
   lua_settop(L, 0);
   open_libraries(L, self);
   self->app = lcro_app_open(L, self->loop);
+  self->app->memory = &self->memory;
   preload_core(L);
   lua_pushfstring(L, "%s/cro/boot.lua", self->paths.lua);
   if (luaL_loadfile(L, lua_tostring(L, 1)) != 0)

@@ -301,6 +301,7 @@ __attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
   lcro_open_chain(L);
   lcro_open_router(L);
   lcro_open_message(L);
+  lcro_open_limits(L);
   lcro_open_server(L);
   return 1;
 }

@@ -17,10 +17,11 @@ typedef struct lcro_app lcro_app;
 typedef struct lcro_fiber lcro_fiber;
 
 struct lcro_app {
-  lua_State *main;  /* runs the turn */
-  lua_State *L;     /* a thread of its own: scratch space whenever C runs */
-  cro_loop *loop;   /* NULL in plain luajit */
-  lcro_fiber *idle; /* pooled fibers that wait for work */
+  lua_State *main;            /* runs the turn */
+  lua_State *L;               /* a thread of its own: scratch space whenever C runs */
+  cro_loop *loop;             /* NULL in plain luajit */
+  struct lcro_memory *memory; /* of the state; NULL when it is not ours */
+  lcro_fiber *idle;           /* pooled fibers that wait for work */
   unsigned idle_count;
   unsigned fibers;     /* alive */
   unsigned depth;      /* resumes on the C stack: 0 when no Lua runs */
@@ -85,6 +86,7 @@ void lcro_open_signal(lua_State *L);
 void lcro_open_chain(lua_State *L);
 void lcro_open_router(lua_State *L);
 void lcro_open_message(lua_State *L);
+void lcro_open_limits(lua_State *L);
 void lcro_open_server(lua_State *L);
 
 #endif

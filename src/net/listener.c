@@ -185,23 +185,29 @@ static void starve(cro_listener *listener, int err)
   listener->ops->starved(listener->arg, err);
 }
 
-static bool over_limit(const cro_listener *listener)
+static bool reached(uint64_t count, uint64_t max, uint64_t more)
 {
-  uint64_t max = listener->options.max_connections;
+  return max > 0 && count >= max && count - max >= more;
+}
 
-  return max > 0 && listener->live >= max;
+/* The listener's own limit, or that of all of them; with so many more. */
+static bool over_limit(const cro_listener *listener, uint64_t more)
+{
+  const cro_loop *loop = listener->loop;
+
+  return reached(listener->live, listener->options.max_connections, more) ||
+         reached(loop->accepted, loop->accepted_max, more);
 }
 
 /* False when it was closed at once. */
 static bool may_refuse(const cro_listener *listener)
 {
-  return listener->ops->refused != NULL &&
-         listener->live < listener->options.max_connections + refused_max;
+  return listener->ops->refused != NULL && !over_limit(listener, refused_max);
 }
 
 static void hand_out(cro_listener *listener, int fd, const net_address *peer)
 {
-  bool refuse = over_limit(listener);
+  bool refuse = over_limit(listener, 0);
   cro_tcp *tcp;
 
   if ((refuse && !may_refuse(listener)) ||
@@ -211,6 +217,7 @@ static void hand_out(cro_listener *listener, int fd, const net_address *peer)
   }
   tcp->listener = listener;
   listener->live++;
+  listener->loop->accepted++;
   if (refuse)
     listener->ops->refused(listener->arg, tcp);
   else
@@ -272,6 +279,7 @@ static void free_if_gone(cro_listener *listener)
 void cro_listener_left(cro_listener *listener)
 {
   listener->live--;
+  listener->loop->accepted--;
   free_if_gone(listener);
 }
 

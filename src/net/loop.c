@@ -263,6 +263,11 @@ void cro_loop_disarm(cro_loop *loop, cro_timer *timer)
     cro_loop_again(loop);
 }
 
+void cro_loop_limit_accepted(cro_loop *loop, uint64_t max)
+{
+  loop->accepted_max = max;
+}
+
 void cro_loop_give_up_names(cro_loop *loop)
 {
   net_resolve_cancel_all(loop);

@@ -78,6 +78,10 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out);
  * soft limit (ulimit -n) is first raised to the hard one, which needs no privilege. */
 uint64_t cro_net_files(uint64_t wanted);
 
+/* At most so many accepted connections at a time over all listeners, which keep their
+ * own limits; 0: no such limit. One more is refused or closed. */
+void cro_loop_limit_accepted(cro_loop *loop, uint64_t max);
+
 /* --- signals ------------------------------------------------------------------ */
 
 typedef struct cro_signal cro_signal;

@@ -52,8 +52,9 @@ struct cro_loop {
   cro_list ending;     /* of cro_tcp.dirty: socket closed, to be finalised */
   cro_list lookups_waiting, lookups_busy;
   unsigned lookups_running;
-  size_t tcp_peak;  /* connections since memory was last given back */
-  cro_list lingers; /* of net_lingering */
+  size_t tcp_peak;                 /* connections since memory was last given back */
+  uint64_t accepted, accepted_max; /* over all listeners; max 0: no limit of its own */
+  cro_list lingers;                /* of net_lingering */
   size_t linger_count;
   size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
   cro_buf spare[net_spare_bufs];

@@ -31,6 +31,17 @@ function core.now() end
 ---@return number
 function core.wall() end
 
+--- The Lua heap, and a new limit for it; nothing when another program owns the state.
+---@param bytes number|nil
+---@return number|nil used
+---@return number|nil limit
+function core.limit_memory(bytes) end
+
+--- Bounds the accepted connections of the process.
+---@param count integer
+---@return integer count no more than there can be descriptors
+function core.limit_connections(count) end
+
 --- From now on requests know when they came.
 function core.time_requests() end
 
