@@ -157,7 +157,7 @@ function request:collect(limit, fn)
   local exchange = exchange_from(self, "request:collect")
   local text = exchange.body or ""
   if exchange.late_body then
-    exchange.late_body = fn
+    if fn then exchange.late_body = fn end
     return false
   end
   if #text > (limit or 1048576) then return nil, { kind = "limit", message = "over a configured limit" } end

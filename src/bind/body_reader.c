@@ -87,10 +87,12 @@ int lcro_body_collect(lua_State *L, lcro_exchange *x, uint64_t limit, int index)
     return lcro_fail(L, rc, "body", (cro_bytes){ NULL, 0 });
   if (body->state != CRO_BODY_OPEN)
     return push_outcome(L, body);
+  lua_pushboolean(L, 0);
+  if (index == 0)
+    return 1;
   x->reader = lcro_waiter_create(L, x, index, &collect_ops);
   body->reader = x;
   body->on_change = collect_change;
-  lua_pushboolean(L, 0);
   return 1;
 }
 

@@ -13,6 +13,7 @@ typedef struct {
   cro_buf *out;
   const char *reason;
   int depth;
+  int mark; /* where the metatable of marked arrays is on the stack */
 } writer;
 
 static char array_key; /* registry: the metatable of cro.json.array */
@@ -25,6 +26,29 @@ static int refuse(writer *self, const char *reason)
 
 /* --- scalars
  * ----------------------------------------------------------------------------- */
+
+/* Room for `more` bytes at the end of the buffer, nearly always there already. */
+static inline int reserve(writer *self, size_t more)
+{
+  cro_buf *out = self->out;
+
+  return out->cap - out->len >= more ? 0 : cro_buf_reserve(out, more);
+}
+
+/* Into room that was reserved. */
+static inline void put_byte(writer *self, char byte)
+{
+  self->out->at[self->out->len++] = byte;
+}
+
+static int put_text(writer *self, cro_bytes text)
+{
+  if (reserve(self, text.len) != 0)
+    return CRO_E_NOMEM;
+  memcpy(self->out->at + self->out->len, text.at, text.len);
+  self->out->len += text.len;
+  return 0;
+}
 
 /* What must be escaped: 0 as is, 'u' as \u00XX, else the letter after the backslash. */
 static const char escapes[256] = {
@@ -48,58 +72,127 @@ static char *put_escape(char *at, unsigned char byte, char letter)
   return at;
 }
 
-/* Puts `rest`, and says whether it was ASCII. There is room for each byte as it is and
- * a quote, `at` stands there; escapes need more, and ask for it when they come. */
-static int put_escaped(cro_buf *out, char *at, cro_bytes rest, bool *ascii)
+/* Appends text with escapes. There is room for each byte as it is; escapes need more,
+ * and ask for it when they come. */
+static int put_escaped(writer *self, cro_bytes text)
 {
   enum { longest = 6 }; /* \u001f */
+  cro_buf *out = self->out;
 
-  for (size_t i = 0; i < rest.len; i++) {
-    unsigned char byte = (unsigned char)rest.at[i];
-    char letter = escapes[byte];
+  for (size_t i = 0; i < text.len; i++) {
+    unsigned char byte = (unsigned char)text.at[i];
+    char *at = out->at + out->len;
 
-    *ascii = *ascii && byte < 0x80;
-    if (letter == 0) {
-      *at++ = (char)byte;
+    if (escapes[byte] == 0) {
+      put_byte(self, (char)byte);
       continue;
     }
-    out->len = (size_t)(at - out->at);
-    if (cro_buf_reserve(out, longest + rest.len - i) != 0)
+    if (cro_buf_reserve(out, longest + text.len - i + 2) != 0)
       return CRO_E_NOMEM;
-    at = put_escape(out->at + out->len, byte, letter);
+    at = out->at + out->len;
+    out->len += (size_t)(put_escape(at, byte, escapes[byte]) - at);
   }
-  *at++ = '"';
-  out->len = (size_t)(at - out->at);
   return 0;
 }
 
-static int put_string(writer *self, cro_bytes text)
-{
-  bool ascii = true;
-  char *at;
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-  if (cro_buf_reserve(self->out, text.len + 2) != 0)
+/* Not zero when one of eight bytes must be escaped. */
+static inline uint64_t stops(uint64_t word)
+{
+  uint64_t quote = word ^ EACH('"'), slash = word ^ EACH('\\'), del = word ^ EACH(0x7f);
+
+  return (((quote - EACH(1)) & ~quote) | ((slash - EACH(1)) & ~slash) |
+          ((del - EACH(1)) & ~del) | ((word - EACH(0x20)) & ~word)) &
+         EACH(0x80);
+}
+
+/* Up to seven bytes as eight, the missing ones harmless, and to `to`; no byte is read
+ * or written beyond them. */
+static inline uint64_t copy_short(char *to, cro_bytes text)
+{
+  uint32_t head, tail;
+
+  if (text.len >= 4) {
+    memcpy(&head, text.at, 4);
+    memcpy(&tail, text.at + text.len - 4, 4);
+    memcpy(to, &head, 4);
+    memcpy(to + text.len - 4, &tail, 4);
+    return (uint64_t)tail << 32 | head;
+  }
+  if (text.len == 0)
+    return EACH('a');
+  to[0] = text.at[0];
+  to[text.len / 2] = text.at[text.len / 2];
+  to[text.len - 1] = text.at[text.len - 1];
+  return (EACH('a') << 24) | (uint64_t)(unsigned char)text.at[0] << 16 |
+         (uint64_t)(unsigned char)text.at[text.len / 2] << 8 |
+         (uint64_t)(unsigned char)text.at[text.len - 1];
+}
+
+/* Copies text eight bytes at a time, the last eight over what they repeat. In *seen are
+ * all their bits; false: something in it must be escaped. */
+static inline bool copy_plain(char *to, cro_bytes text, uint64_t *seen)
+{
+  uint64_t word, found;
+  size_t i = 0;
+
+  if (text.len < 8) {
+    *seen = copy_short(to, text);
+    return stops(*seen) == 0;
+  }
+  for (found = *seen = 0; i < text.len && found == 0; i += 8) {
+    if (text.len - i < 8)
+      i = text.len - 8;
+    memcpy(&word, text.at + i, sizeof word);
+    memcpy(to + i, &word, sizeof word);
+    found = stops(word);
+    *seen |= word;
+  }
+  return found == 0;
+}
+
+/* The text in quotes, into room for it, the quotes and `more`, which stays reserved. */
+static inline int put_string(writer *self, cro_bytes text, size_t more)
+{
+  cro_buf *out = self->out;
+  uint64_t seen;
+  int rc = 0;
+
+  if (reserve(self, text.len + 2 + more) != 0)
     return CRO_E_NOMEM;
-  at = self->out->at + self->out->len;
-  *at++ = '"';
-  if (put_escaped(self->out, at, text, &ascii) != 0)
-    return CRO_E_NOMEM;
-  return ascii || cro_utf8_ok(text) ? 0 : refuse(self, "a string is not UTF-8");
+  put_byte(self, '"');
+  if (copy_plain(out->at + out->len, text, &seen)) {
+    out->len += text.len;
+  } else {
+    seen = EACH(0x80); /* not all was looked at */
+    rc = put_escaped(self, text);
+    if (rc == 0)
+      rc = reserve(self, 1 + more);
+  }
+  if (rc != 0)
+    return rc;
+  put_byte(self, '"');
+  return (seen & EACH(0x80)) == 0 || cro_utf8_ok(text)
+             ? 0
+             : refuse(self, "a string is not UTF-8");
 }
 
 static int put_number(writer *self, double number)
 {
-  char text[CRO_NUMBER_MAX];
-
   if (!isfinite(number))
     return refuse(self, "JSON has no NaN and no infinity");
-  return cro_buf_add(self->out, (cro_bytes){ text, cro_number_format(number, text) });
+  if (reserve(self, CRO_NUMBER_MAX) != 0)
+    return CRO_E_NOMEM;
+  self->out->len += cro_number_format(number, self->out->at + self->out->len);
+  return 0;
 }
 
 /* --- tables
  * -------------------------------------------------------------------------------- */
 
-static int put_value(writer *self, int index);
+/* Writes the value at the top of the stack, and leaves it there. */
+static int put_value(writer *self);
 
 void lcro_json_push_mark(lua_State *L)
 {
@@ -107,81 +200,109 @@ void lcro_json_push_mark(lua_State *L)
   lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
-static bool is_marked_array(lua_State *L, int table)
+/* The value at the top, which lives in the Lua stack of this call, says it is one. */
+static bool is_marked_array(writer *self)
 {
   bool same;
 
-  if (!lua_getmetatable(L, table))
+  if (!lua_getmetatable(self->L, -1))
     return false;
-  lcro_json_push_mark(L);
-  same = lua_rawequal(L, -1, -2) != 0;
-  lua_pop(L, 2);
+  same = lua_rawequal(self->L, -1, self->mark) != 0;
+  lua_pop(self->L, 1);
   return same;
 }
 
-static int put_array(writer *self, int table, int count)
+/* The bracket that opens, and room for what follows one value. */
+static int put_open(writer *self, char bracket)
 {
-  int rc = cro_buf_add_byte(self->out, '[');
-
-  for (int i = 1; rc == 0 && i <= count; i++) {
-    if (i > 1)
-      rc = cro_buf_add_byte(self->out, ',');
-    lua_rawgeti(self->L, table, i);
-    if (rc == 0)
-      rc = put_value(self, lua_gettop(self->L));
-    lua_pop(self->L, 1);
-  }
-  return rc != 0 ? rc : cro_buf_add_byte(self->out, ']');
+  if (reserve(self, 2) != 0)
+    return CRO_E_NOMEM;
+  put_byte(self, bracket);
+  return 0;
 }
 
-/* A number as a key is written as its text; the key itself must not be converted, or
- * lua_next loses its place. */
-static int put_key(writer *self, int key)
+/* In place of the comma that the last value left behind, if there was one. */
+static int put_close(writer *self, char bracket)
+{
+  cro_buf *out = self->out;
+
+  if (out->at[out->len - 1] == ',') {
+    out->at[out->len - 1] = bracket;
+    return 0;
+  }
+  if (reserve(self, 1) != 0)
+    return CRO_E_NOMEM;
+  put_byte(self, bracket);
+  return 0;
+}
+
+static int put_comma(writer *self)
+{
+  if (reserve(self, 1) != 0)
+    return CRO_E_NOMEM;
+  put_byte(self, ',');
+  return 0;
+}
+
+static int put_array(writer *self, int count)
+{
+  int rc = put_open(self, '[');
+
+  for (int i = 1; rc == 0 && i <= count; i++) {
+    lua_rawgeti(self->L, -1, i);
+    rc = put_value(self);
+    if (rc == 0)
+      rc = put_comma(self);
+    lua_pop(self->L, 1);
+  }
+  return rc != 0 ? rc : put_close(self, ']');
+}
+
+/* The key below the value at the top. A number is written as its text; the key itself
+ * must not be converted, or lua_next loses its place. */
+static int put_key(writer *self)
 {
   lua_State *L = self->L;
+  int type = lua_type(L, -2), rc;
   cro_bytes text;
-  int rc;
 
-  if (lua_type(L, key) != LUA_TSTRING && lua_type(L, key) != LUA_TNUMBER)
+  if (type != LUA_TSTRING && type != LUA_TNUMBER)
     return refuse(self, "an object's keys must be strings");
-  lua_pushvalue(L, key);
-  text.at = lua_tolstring(L, -1, &text.len);
-  rc = put_string(self, text);
-  lua_pop(L, 1);
+  if (type == LUA_TNUMBER)
+    lua_pushvalue(L, -2);
+  text.at = lua_tolstring(L, type == LUA_TNUMBER ? -1 : -2, &text.len);
+  rc = put_string(self, text, 1);
+  if (rc == 0)
+    put_byte(self, ':');
+  if (type == LUA_TNUMBER)
+    lua_pop(L, 1);
   return rc;
 }
 
-static int put_object(writer *self, int table)
+static int put_object(writer *self)
 {
   lua_State *L = self->L;
-  bool first = true;
-  int rc = cro_buf_add_byte(self->out, '{');
+  int rc = put_open(self, '{');
 
   lua_pushnil(L);
-  while (rc == 0 && lua_next(L, table) != 0) {
-    int value = lua_gettop(L);
-
-    if (!first)
-      rc = cro_buf_add_byte(self->out, ',');
-    first = false;
+  while (rc == 0 && lua_next(L, -2) != 0) {
+    rc = put_key(self);
     if (rc == 0)
-      rc = put_key(self, value - 1);
+      rc = put_value(self);
     if (rc == 0)
-      rc = cro_buf_add_byte(self->out, ':');
-    if (rc == 0)
-      rc = put_value(self, value);
-    lua_settop(L, value - 1);
+      rc = put_comma(self);
+    lua_pop(L, 1);
   }
-  return rc != 0 ? rc : cro_buf_add_byte(self->out, '}');
+  return rc != 0 ? rc : put_close(self, '}');
 }
 
 /* Keys 1..n and no other make an array: n of #, and as many keys as that. */
-static bool is_sequence(lua_State *L, int table, int count)
+static bool is_sequence(lua_State *L, int count)
 {
   int seen = 0;
 
   lua_pushnil(L);
-  while (lua_next(L, table) != 0) {
+  while (lua_next(L, -2) != 0) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TNUMBER || ++seen > count) {
       lua_pop(L, 1);
@@ -191,43 +312,46 @@ static bool is_sequence(lua_State *L, int table, int count)
   return seen == count;
 }
 
-static int put_table(writer *self, int table)
+/* A marked array is taken at its word, whatever other keys it has. */
+static int put_table(writer *self)
 {
-  int count = (int)lua_objlen(self->L, table);
+  int count = (int)lua_objlen(self->L, -1);
+  int top = lua_gettop(self->L);
   int rc;
 
   if (++self->depth > depth_max)
     return refuse(self, "nested too deep, or a table contains itself");
   luaL_checkstack(self->L, 8, "JSON");
-  if (count > 0 ? is_sequence(self->L, table, count) : is_marked_array(self->L, table))
-    rc = put_array(self, table, count);
+  if (is_marked_array(self) || (count > 0 && is_sequence(self->L, count)))
+    rc = put_array(self, count);
   else
-    rc = put_object(self, table);
+    rc = put_object(self);
   self->depth--;
+  if (rc != 0)
+    lua_settop(self->L, top); /* a refusal leaves a key and a value behind */
   return rc;
 }
 
-static int put_value(writer *self, int index)
+static int put_value(writer *self)
 {
   lua_State *L = self->L;
   cro_bytes text;
 
-  switch (lua_type(L, index)) {
+  switch (lua_type(L, -1)) {
   case LUA_TSTRING:
-    text.at = lua_tolstring(L, index, &text.len);
-    return put_string(self, text);
+    text.at = lua_tolstring(L, -1, &text.len);
+    return put_string(self, text, 1);
   case LUA_TNUMBER:
-    return put_number(self, lua_tonumber(L, index));
+    return put_number(self, lua_tonumber(L, -1));
   case LUA_TBOOLEAN:
-    return cro_buf_add(self->out,
-                       lua_toboolean(L, index) ? CRO_B("true") : CRO_B("false"));
+    return put_text(self, lua_toboolean(L, -1) ? CRO_B("true") : CRO_B("false"));
   case LUA_TNIL:
-    return cro_buf_add(self->out, CRO_B("null"));
+    return put_text(self, CRO_B("null"));
   case LUA_TTABLE:
-    return put_table(self, index);
+    return put_table(self);
   case LUA_TLIGHTUSERDATA:
-    if (lua_touserdata(L, index) == NULL)
-      return cro_buf_add(self->out, CRO_B("null"));
+    if (lua_touserdata(L, -1) == NULL)
+      return put_text(self, CRO_B("null"));
     break;
   default:
     break;
@@ -237,13 +361,14 @@ static int put_value(writer *self, int index)
 
 int lcro_json_encode(lua_State *L, int index, cro_buf *out, const char **reason)
 {
-  writer self = { .L = L, .out = out };
   int top = lua_gettop(L);
+  writer self = { .L = L, .out = out, .mark = top + 1 };
   int rc;
 
-  if (index < 0)
-    index = top + 1 + index;
-  rc = put_value(&self, index);
+  luaL_checkstack(L, 8, "JSON");
+  lcro_json_push_mark(L);
+  lua_pushvalue(L, index < 0 ? index - 1 : index);
+  rc = put_value(&self);
   lua_settop(L, top);
   *reason = self.reason;
   return rc;

@@ -170,7 +170,7 @@ static int l_request_has_body(lua_State *L)
   return 1;
 }
 
-/* request:collect(limit or nil, fn(text, err)): see body_reader.h */
+/* request:collect(limit or nil [, fn(text, err)]): see body_reader.h */
 static int l_request_collect(lua_State *L)
 {
   lcro_exchange *x = self(L, "collect");
@@ -178,8 +178,9 @@ static int l_request_collect(lua_State *L)
 
   if (!lua_isnoneornil(L, 2))
     limit = (uint64_t)luaL_checknumber(L, 2);
-  luaL_checktype(L, 3, LUA_TFUNCTION);
-  return lcro_body_collect(L, x, limit, 3);
+  if (!lua_isnoneornil(L, 3))
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+  return lcro_body_collect(L, x, limit, lua_isnoneornil(L, 3) ? 0 : 3);
 }
 
 /* request:stream(fn(kind, value)): see body_reader.h */

@@ -87,15 +87,24 @@ function body.blob(request, limit)
   return promise
 end
 
---- A promise of f(bytes, request): at once when the bytes are there, so that nothing
---- waits for a turn.
-local function mapped(request, limit, f)
-  local promise = body.blob(request, limit)
-  if promise:status() ~= "kept" then return promise:and_then(function(bytes) return f(bytes, request) end) end
-  local ok, value = xpcall(f, errors.trace, promise:result(), request)
+local function applied(bytes, request, f)
+  local ok, value = xpcall(f, errors.trace, bytes, request)
   if ok then return Promise.kept(value) end
   if errors.is_unwinding(value) then error(value, 0) end
   return Promise.broken(value)
+end
+
+--- A promise of f(bytes, request): at once when the bytes are there, as they mostly are,
+--- so that nothing waits for a turn and no promise is made for the bytes alone.
+local function mapped(request, limit, f)
+  if not request.collected then
+    local bytes, err = request:collect(limit)
+    if bytes then return applied(bytes, request, f) end
+    if err then return Promise.broken(err) end
+  end
+  local promise = body.blob(request, limit)
+  if promise:status() ~= "kept" then return promise:and_then(function(bytes) return f(bytes, request) end) end
+  return applied(promise:result(), request, f)
 end
 
 --- A promise of the whole body as text in UTF-8.

@@ -8,15 +8,32 @@ local media = {}
 ---@field subtype string "json", "vnd.api+json"
 ---@field parameters table<string, string>
 
+--- Types read lately, by their text: most requests bring one of a few. Peers choose the
+--- texts, so no more than these are kept, and none that is long.
+local MOST_KNOWN, LONGEST_KNOWN = 64, 128
+local known, known_count = {}, 0
+
+local function parse(text)
+  local parsed, reason = core.media_parse(text)
+  if not parsed or #text > LONGEST_KNOWN then return parsed, reason end
+  if known_count == MOST_KNOWN then
+    known, known_count = {}, 0
+  end
+  known[text], known_count = parsed, known_count + 1
+  return parsed
+end
+
 --- The media type of a message, nil when it names none; nil, reason when what it names
---- is none.
+--- is none. It may be shared: read it only.
 ---@param message any a request or a response
 ---@return cro.http.MediaType|nil
 ---@return string|nil reason
 function media.of(message)
   local text = message:header "content-type"
   if not text or text == "" then return nil end
-  return core.media_parse(text)
+  local parsed = known[text]
+  if parsed then return parsed end
+  return parse(text)
 end
 
 --- True for application/json and whatever ends in +json.

@@ -120,9 +120,9 @@ function request:content_length() end
 function request:has_body() end
 
 --- The whole body when it is there; nil and an error; or false, and `fn` gets (text) or
---- (nil, err) later.
+--- (nil, err) later. Without `fn` nothing waits.
 ---@param limit integer|nil bytes; nil: limits.body_bytes
----@param fn fun(text: string|nil, err: cro.Error|nil)
+---@param fn fun(text: string|nil, err: cro.Error|nil)|nil
 ---@return string|false|nil
 ---@return cro.Error|nil
 function request:collect(limit, fn) end
