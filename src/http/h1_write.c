@@ -362,6 +362,33 @@ static int answer(cro_h1 *h1, cro_response *response)
   return rc;
 }
 
+/* An answer before the answer (RFC 9110 15.2); HTTP/1.0 knows none. The session's
+ * state is the final answer's alone. */
+static int inform(cro_h1 *h1, const cro_response *interim)
+{
+  size_t size = fixed_bytes + cro_fields_size(&interim->headers);
+  char *at, *to;
+  int rc;
+
+  if (h1->head_sent || interim->status == 101)
+    return CRO_E_STATE;
+  if (interim->request->minor == 0)
+    return 0;
+  at = cro_arena_alloc(interim->arena, size);
+  if (at == NULL)
+    return CRO_E_NOMEM;
+  to = put_status(at, interim->status, interim->reason);
+  to = cro_put_fields(to, &interim->headers);
+  to = cro_put(to, CRO_B("\r\n"));
+  rc = cro_h1_send(h1, (cro_bytes){ at, (size_t)(to - at) });
+  return rc < 0 ? rc : 0; /* nobody can wait before an answer: it is small */
+}
+
+static bool is_interim(const cro_response *response)
+{
+  return response != response->request->response && response->status / 100 == 1;
+}
+
 static int writer_push(cro_stage *stage, const void *message)
 {
   cro_h1 *h1 = session_of(stage);
@@ -374,6 +401,8 @@ static int writer_push(cro_stage *stage, const void *message)
   }
   if (response->request != h1->request || response->state != CRO_RESPONSE_OPEN)
     return CRO_E_STATE;
+  if (is_interim(response))
+    return inform(h1, response);
   rc = answer(h1, response);
   return rc < 0 ? 0 : rc; /* the session has dealt with it */
 }

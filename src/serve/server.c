@@ -79,6 +79,21 @@ void cro_server_respond(cro_request *request)
   (void)cro_emit(&self->stage, request->response);
 }
 
+int cro_server_inform(const cro_response *interim)
+{
+  const cro_request *request = interim->request;
+  connection *self;
+  int rc;
+
+  if (request->gone)
+    return CRO_E_GONE;
+  self = request->conn != NULL ? cro_conn_get(request->conn, &cro_type_request) : NULL;
+  if (self == NULL)
+    return CRO_E_NOTSUP;
+  rc = cro_emit(&self->stage, interim);
+  return rc < 0 ? rc : 0;
+}
+
 /* --- the application stage ------------------------------------------------------ */
 
 /* `OPTIONS *` asks about the server, not about a path (RFC 9110 9.3.7). */

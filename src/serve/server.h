@@ -99,6 +99,11 @@ void cro_server_route(const cro_server *server, const cro_request *request,
 /* Sends request->response: complete, or the head of a streaming one. */
 void cro_server_respond(cro_request *request);
 
+/* Sends an interim answer, a response beside request->response with a status 1xx.
+ * CRO_E_GONE, CRO_E_STATE once the answer has begun, CRO_E_NOTSUP where no server
+ * dispatched the request. */
+int cro_server_inform(const cro_response *interim);
+
 /* Makes the response an error answer: status, text/plain, the status text only. Keeps
  * nothing that was set before. */
 void cro_response_fail(cro_response *response, int status);

@@ -45,6 +45,40 @@ function responders.created(c, location, media_type, body)
   answer(c, 201, media_type, body)
 end
 
+local function flatten(headers)
+  local list = {}
+  for name, given in pairs(headers or {}) do
+    for _, value in ipairs(type(given) == "table" and given or { given }) do
+      list[#list + 1] = name
+      list[#list + 1] = value
+    end
+  end
+  return list
+end
+
+--- Sends an interim answer, before the answer itself and as often as one likes. A client of
+--- HTTP/1.0 gets none. Names and values are checked as those of `set_header`.
+---@param c cro.http.Context
+---@param code integer 102 to 199
+---@param headers table<string, string|string[]>|nil
+function responders.inform(c, code, headers)
+  opts.argument("c:inform", 1, code, "integer")
+  opts.argument("c:inform", 2, headers, "table|nil")
+  if code < 102 or code > 199 then
+    errors.misuse(("c:inform: a status from 102 to 199 expected, got %d; c:status sets the answer's"):format(code))
+  end
+  c:send_interim(code, flatten(headers))
+end
+
+--- 103: what the answer will need, so that the client can fetch it meanwhile.
+---@param c cro.http.Context
+---@param links string|string[]|table<string, string|string[]> values of Link, or headers by name
+function responders.early_hints(c, links)
+  opts.argument("c:early_hints", 1, links, "string|table")
+  local by_name = type(links) == "table" and links[1] == nil
+  responders.inform(c, 103, by_name and links or { Link = links })
+end
+
 local REDIRECTS = { temporary = 307, permanent = 308, see_other = 303, found = 302, moved = 301 }
 
 local function redirect_status(kind)

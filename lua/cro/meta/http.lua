@@ -51,6 +51,11 @@ function context:respond(response) end
 ---@param seconds number
 function context:timeout(seconds) end
 
+--- Sends an interim answer; scripts call `c:inform`.
+---@param status integer 102 to 199
+---@param headers string[] names and values in turn
+function context:send_interim(status, headers) end
+
 ---@class cro.http.Request what was asked
 ---@field method string
 ---@field target string path and query as sent
