@@ -146,6 +146,11 @@ local function with_operators(self, supply, handler)
   return head
 end
 
+-- See the end of cro.supply.basic.
+for _ = 1, 4 do
+  with_operators({}, {}, error)
+end
+
 local function use_limit(self, limit, policy)
   self.enter, self.limit = enter.cross, limit
   if policy == "error" then return end

@@ -5,8 +5,9 @@
 #include "bind/exchange.h"
 
 /* Pushes the whole body when it is there; nil, err when it failed or is over the limit;
- * else false, and the function at `index` gets (text) or (nil, err) later, once; index 0:
- * nobody waits. One reader per body: misuse raises. Returns the number of results. */
+ * else false, and the function at `index` gets (text) or (nil, err) later, once; index
+ * 0: nobody waits. One reader per body: misuse raises. Returns the number of results.
+ */
 int lcro_body_collect(lua_State *L, lcro_exchange *x, uint64_t limit, int index);
 
 /* The function at `index` gets ("value", bytes)..., then ("done") or ("quit", err); the

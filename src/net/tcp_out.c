@@ -120,14 +120,23 @@ static int hand_over(cro_tcp *tcp)
 /* --- to the kernel ------------------------------------------------------------------
  */
 
+/* One part, as nearly always, spares the kernel the copies of msghdr and iovec. */
+static ssize_t send_parts(int fd, struct iovec *parts, size_t count)
+{
+  struct msghdr msg = { .msg_iov = parts, .msg_iovlen = count };
+
+  if (count == 1)
+    return send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+  return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
 /* 0 with *taken, or a cro_err. A full socket takes 0 bytes. */
 static int write_some(cro_tcp *tcp, struct iovec *parts, size_t count, size_t *taken)
 {
-  struct msghdr msg = { .msg_iov = parts, .msg_iovlen = count };
   ssize_t n;
 
   do
-    n = sendmsg(tcp->fd, &msg, MSG_NOSIGNAL);
+    n = send_parts(tcp->fd, parts, count);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
     return cro_err_from_errno(errno);

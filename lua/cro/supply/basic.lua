@@ -227,3 +227,17 @@ function Supply:batch(given)
   if opts.seconds and opts.emit_timed then return Supply.batch_timed(self, opts) end
   return self:with(batch_op, opts)
 end
+
+-- A trace compiled when few closures of a kind were made holds for that one closure only;
+-- loops over later pipelines then leave it at every value (29 ns against 2.3). So the
+-- kinds that do little per value are made known as many.
+do
+  local none, CLOSURES = {}, 4
+  local function pass(value) return value end
+  local source = setmetatable({}, Supply)
+  for _, stage in ipairs { source:map(pass), source:grep(pass), source:peek(pass) } do
+    for _ = 1, CLOSURES do
+      stage.op(pass, stage.arg, none)
+    end
+  end
+end
