@@ -343,15 +343,24 @@ local function invoke(fn, ...) fn(...) end
 ---@return fun()
 function fiber.entry(begin, finish, failed)
   return function()
+    -- Every request runs through this loop: locals cost half of upvalues.
+    local state, outside, start, stop, call, pause = S, OUTSIDE, begin, finish, invoke, yield
     local rec = new_record(running())
     rec.failed = failed
     while true do
-      rec.outer, rec.outer_scope = S.current, S.scope
-      S.current, S.scope = rec, false
-      invoke(begin())
+      local outer = state.current
+      if outer ~= outside then
+        rec.outer, rec.outer_scope = outer, state.scope
+        state.scope = false
+      end
+      state.current = rec
+      call(start())
       if rec.used then settle_job(rec) end
-      S.current, S.scope = rec.outer, rec.outer_scope
-      if not finish() then yield() end
+      state.current, state.scope = rec.outer, rec.outer_scope
+      if outer ~= outside then
+        rec.outer, rec.outer_scope = outside, false
+      end
+      if not stop() then pause() end
     end
   end
 end

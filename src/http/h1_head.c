@@ -6,6 +6,11 @@
 /* --- accounting ---------------------------------------------------------------------
  */
 
+static bool is_digit(char c)
+{
+  return c >= '0' && c <= '9';
+}
+
 static bool is_blank(char c)
 {
   return c == ' ' || c == '\t';
@@ -208,11 +213,19 @@ static int settle_coding(cro_h1_parser *parser)
 
 /* --- Host ------------------------------------------------------------------------- */
 
+/* RFC 3986 3.2.3: digits, or none. */
 static bool is_port(cro_bytes in)
 {
-  uint64_t port;
+  unsigned port = 0;
 
-  return in.len == 0 || (cro_text_u64(in, &port) == 0 && port <= 65535);
+  for (size_t i = 0; i < in.len; i++) {
+    if (!is_digit(in.at[i]))
+      return false;
+    port = port * 10 + (unsigned)(in.at[i] - '0');
+    if (port > 65535)
+      return false;
+  }
+  return true;
 }
 
 /* The address between brackets; its finer grammar is the resolver's. */
@@ -226,25 +239,32 @@ static bool is_ip_literal(cro_bytes in)
   return true;
 }
 
+/* Bytes a reg-name holds as they are: unreserved and sub-delims. */
+/* clang-format off */
+static const bool in_reg_name[256] = {
+  ['!'] = 1, ['$'] = 1, ['&' ... '.'] = 1, ['0' ... '9'] = 1, [';'] = 1, ['='] = 1,
+  ['A' ... 'Z'] = 1, ['_'] = 1, ['a' ... 'z'] = 1, ['~'] = 1,
+};
+/* clang-format on */
+
+static bool is_escape(cro_bytes in, size_t at)
+{
+  return in.len - at > 2 && in.at[at] == '%' && cro_hex_digit(in.at[at + 1]) >= 0 &&
+         cro_hex_digit(in.at[at + 2]) >= 0;
+}
+
 /* Where RFC 3986 3.2.2's reg-name (unreserved, sub-delims, %XX) ends in `in`. */
 static size_t reg_name_end(cro_bytes in)
 {
   size_t i = 0;
 
-  while (i < in.len) {
-    char c = in.at[i];
-
-    if (c == ':' || c == '@')
-      return i;
-    if (cro_char_is(c, CRO_CHAR_PATH))
+  do {
+    while (i < in.len && in_reg_name[(unsigned char)in.at[i]])
       i++;
-    else if (c == '%' && in.len - i > 2 && cro_hex_digit(in.at[i + 1]) >= 0 &&
-             cro_hex_digit(in.at[i + 2]) >= 0)
-      i += 3;
-    else
+    if (i == in.len || !is_escape(in, i))
       return i;
-  }
-  return i;
+    i += 3;
+  } while (true);
 }
 
 /* RFC 9110 7.2, RFC 3986 3.2: uri-host [":" port], no userinfo. */
