@@ -45,6 +45,12 @@ end
 ---@return string
 function json.encode(value) return core.json_encode(value) end
 
+--- The error for a text that is no JSON.
+---@package
+---@param reason string
+---@return cro.Error
+function json.malformed(reason) return errors.new("syntax", "malformed JSON: " .. reason, { status = 400 }) end
+
 --- The value of a text, or nil and an error of kind "syntax" that says at which byte
 --- what was expected and what was found. Null is `json.null` and false is false, so nil
 --- always means an error.
@@ -58,7 +64,7 @@ function json.try_decode(text, depth)
   end
   local value, reason = core.json_decode(text, check_depth(depth or json.max_depth))
   if reason == nil then return value end
-  return nil, errors.new("syntax", "malformed JSON: " .. reason, { status = 400 })
+  return nil, json.malformed(reason)
 end
 
 --- The value of a text; raises an error of kind "syntax" for a malformed one.

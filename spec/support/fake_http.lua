@@ -248,6 +248,8 @@ local RESPONSE = {
 
 local context = core.methods.context
 
+function context:json_body() end
+
 local function with_charset(media_type)
   if media_type:match "^text/[^;]*$" then return media_type .. "; charset=utf-8" end
   return media_type

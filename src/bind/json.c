@@ -411,8 +411,7 @@ void lcro_open_json(lua_State *L)
   lua_setfield(L, -2, "json_encode");
   lua_pushcfunction(L, l_core_json_array);
   lua_setfield(L, -2, "json_array");
-  lcro_json_push_decode(L);
-  lua_setfield(L, -2, "json_decode");
+  lcro_open_json_decode(L);
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "json_null");
 }

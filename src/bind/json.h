@@ -16,10 +16,14 @@
  * is too). Raises nothing but what lua_next may. */
 int lcro_json_encode(lua_State *L, int index, cro_buf *out, const char **reason);
 
-/* Pushes core.json_decode(text, depth): the value, or nil and what was wrong where.
- * Every array is marked as cro.json.array does it, null is the sentinel, of a repeated
- * key the last value counts. Raises when memory is out. */
-void lcro_json_push_decode(lua_State *L);
+/* For a C function whose first argument keeps `text` in its place: what is above that
+ * argument makes way for the value, or nil and what was wrong where; how many. Every
+ * array is marked as cro.json.array does it, null is the sentinel, of a repeated key
+ * the last value counts. Raises when memory is out. */
+int lcro_json_decode(lua_State *L, cro_bytes text, int depth);
+
+/* Adds core.json_decode to the table at the top. */
+void lcro_open_json_decode(lua_State *L);
 
 /* Pushes the metatable that marks arrays. */
 void lcro_json_push_mark(lua_State *L);

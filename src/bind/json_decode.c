@@ -13,8 +13,9 @@ enum {
   keys_kept =
       16, /* keys that are compared with; their strings are at key_slot and on */
   key_slot = 2,
-  key_most = 32, /* bytes of such a key */
-  spare = 8      /* for what is pushed and popped in between */
+  mark_slot = key_slot + keys_kept, /* the metatable of arrays */
+  key_most = 32,                    /* bytes of such a key */
+  spare = 8                         /* for what is pushed and popped in between */
 };
 
 typedef struct {
@@ -34,8 +35,6 @@ typedef struct {
   cro_bytes keys[keys_kept]; /* seen lately: the string of keys[i] is at key_slot + i */
   level levels[CRO_JSON_DEPTH_MAX + 1]; /* the first holds the text's own value */
 } builder;
-
-#define MARK lua_upvalueindex(1) /* the metatable of arrays */
 
 static void push_text(builder *self, const cro_json_token *token)
 {
@@ -122,7 +121,7 @@ static void make_table(builder *self, const level *at, bool complete)
 
   lua_createtable(self->L, at->object ? 0 : room, at->object ? room : 0);
   if (!at->object) {
-    lua_pushvalue(self->L, MARK);
+    lua_pushvalue(self->L, mark_slot);
     lua_setmetatable(self->L, -2);
   }
   lua_replace(self->L, at->slot);
@@ -241,23 +240,22 @@ static int fail(builder *self, const cro_json_scan *scan)
   return 2;
 }
 
-static int l_core_json_decode(lua_State *L)
+int lcro_json_decode(lua_State *L, cro_bytes text, int depth)
 {
-  cro_bytes text = lcro_checkbytes(L, 1);
-  int depth = (int)luaL_checkinteger(L, 2);
   cro_json_token token;
   cro_json_scan scan;
   builder self;
   int rc;
 
   luaL_argcheck(L, depth >= 1 && depth <= CRO_JSON_DEPTH_MAX, 2, "out of range");
-  lua_settop(L, 1 + keys_kept);
+  lua_settop(L, mark_slot - 1);
+  lcro_json_push_mark(L);
   memset(self.keys, 0, sizeof self.keys);
   self.L = L;
   self.scratch = NULL;
   self.at = self.levels;
   self.levels[0] =
-      (level){ .slot = 1 + keys_kept, .most = wide }; /* holds one and never stores */
+      (level){ .slot = mark_slot, .most = wide }; /* holds one and never stores */
   cro_json_scan_init(&scan, text, depth);
   do {
     rc = cro_json_scan_next(&scan, &token);
@@ -269,8 +267,14 @@ static int l_core_json_decode(lua_State *L)
   return rc == 0 ? 1 : fail(&self, &scan);
 }
 
-void lcro_json_push_decode(lua_State *L)
+/* core.json_decode(text, depth): the value, or nil and what was wrong where */
+static int l_core_json_decode(lua_State *L)
 {
-  lcro_json_push_mark(L);
-  lua_pushcclosure(L, l_core_json_decode, 1);
+  return lcro_json_decode(L, lcro_checkbytes(L, 1), (int)luaL_checkinteger(L, 2));
+}
+
+void lcro_open_json_decode(lua_State *L)
+{
+  lua_pushcfunction(L, l_core_json_decode);
+  lua_setfield(L, -2, "json_decode");
 }

@@ -1,5 +1,6 @@
 /* l_context.c - `c`, what a handler gets: its request and the answer it builds. */
 #include "bind/answer.h"
+#include "bind/body_reader.h"
 #include "bind/json.h"
 #include "bind/server.h"
 
@@ -261,6 +262,51 @@ static int l_context_timeout(lua_State *L)
   return 0;
 }
 
+/* Most bodies name JSON like this; any other spelling takes the way through Lua. */
+static bool is_plain_json(const cro_request *request)
+{
+  const cro_header *type = cro_headers_find(&request->headers, CRO_B("Content-Type"));
+
+  return type != NULL &&
+         (cro_bytes_ieq(type->value, CRO_B("application/json")) ||
+          cro_bytes_ieq(type->value, CRO_B("application/json; charset=utf-8")));
+}
+
+static bool has_stored(lua_State *L, const char *key)
+{
+  bool there;
+
+  lua_getfenv(L, 1);
+  lua_getfield(L, -1, key);
+  there = !lua_isnil(L, -1);
+  lua_pop(L, 2);
+  return there;
+}
+
+/* Does anything ask for this body in another way than by default? */
+static bool reads_by_default(lua_State *L, const lcro_exchange *x)
+{
+  const cro_body *body = &x->request->body;
+
+  if (body->state != CRO_BODY_ENDED || body->on_change != NULL || x->reader != NULL ||
+      body->received > lcro_limits_of(x)->body_bytes)
+    return false;
+  return !lcro_test_box(L, 1, LCRO_CONTEXT)->stored ||
+         (!has_stored(L, "max_body") && !has_stored(L, "body_parsers"));
+}
+
+/* c:json_body(depth): the value of a body that is JSON, is there, and is not to be read
+ * in any special way, or nil and what is wrong where; else nothing. */
+static int l_context_json_body(lua_State *L)
+{
+  lcro_exchange *x = self(L, "json_body");
+  int depth = (int)luaL_checkinteger(L, 2);
+
+  if (!is_plain_json(x->request) || !reads_by_default(L, x))
+    return 0;
+  return lcro_json_decode(L, cro_buf_bytes(&x->request->body.held), depth);
+}
+
 static const luaL_Reg methods[] = {
   { "content", l_context_content },
   { "text", l_context_text },
@@ -272,6 +318,7 @@ static const luaL_Reg methods[] = {
   { "fail", l_context_fail },
   { "respond", l_context_respond },
   { "timeout", l_context_timeout },
+  { "json_body", l_context_json_body },
   { "send_interim", l_context_send_interim },
   { NULL, NULL },
 };

@@ -16,9 +16,15 @@ local text = require "cro.http.text"
 
 local body = {}
 
+--- What a body that is no JSON breaks its promise with.
+---@package
+---@param err cro.Error
+---@return cro.Error
+function body.malformed_json(err) return status.refusal(400, "a body that is no JSON", err) end
+
 local function parse_json(bytes, _, depth)
   local value, err = json.try_decode(bytes, depth)
-  if err then error(status.refusal(400, "a body that is no JSON", err), 0) end
+  if err then error(body.malformed_json(err), 0) end
   return value
 end
 

@@ -6,8 +6,10 @@
 local body = require "cro.http.body"
 local core = require "cro.core"
 local errors = require "cro.errors"
+local json = require "cro.json"
 local links = require "cro.http.router.links"
 local opts = require "cro.options"
+local Promise = require "cro.promise"
 local query = require "cro.http.query"
 local responders = require "cro.http.responders"
 local stream = require "cro.http.stream"
@@ -51,7 +53,11 @@ end
 ---@return cro.Promise
 function methods.body(c)
   local app = c.application
-  return body.value(c.request, c.max_body, c.body_parsers, app and app.json_depth)
+  local depth = app and app.json_depth or json.max_depth
+  local value, reason = c:json_body(depth)
+  if value ~= nil then return Promise.kept(value) end
+  if reason then return Promise.broken(body.malformed_json(json.malformed(reason))) end
+  return body.value(c.request, c.max_body, c.body_parsers, depth)
 end
 
 --- A promise of the body as text in UTF-8.

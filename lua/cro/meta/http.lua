@@ -23,6 +23,14 @@ function context:html(body) end
 ---@param value any
 function context:json(value) end
 
+--- The value of a body that is JSON, is there, and is not to be read in any special way;
+--- nil and what is wrong where; else nothing. `c:body()` is what asks.
+---@package
+---@param depth integer nesting accepted
+---@return any value
+---@return string|nil reason
+function context:json_body(depth) end
+
 --- Sets the status, and a body when one is given.
 ---@param code integer 100 to 599
 ---@param media_type string|nil
