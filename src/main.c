@@ -2,5 +2,5 @@
 
 int main(int argc, char **argv)
 {
-  return cro_app_main(argc, argv);
+  return cro_app_main(argc, argv, &lcro_bundle_built);
 }

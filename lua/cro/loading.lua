@@ -9,6 +9,9 @@ local fiber = require "cro.fiber"
 
 local loading = {}
 
+-- Loading is long over when code is hot; at start it would only be compiled in vain.
+if jit then jit.off(true, true) end
+
 --- The registry's table: a script that replaces package.loaded changes nothing.
 local loaded = package.loaded
 

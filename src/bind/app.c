@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "bind/args.h"
+#include "bind/bundle.h"
 #include "bind/fiber.h"
 #include "bind/memory.h"
 #include "bind/paths.h"
@@ -24,6 +25,7 @@ typedef struct program {
   lcro_entry stuck; /* the one that says why nothing can go on */
   lcro_args args;
   lcro_paths paths;
+  lcro_bundle_place place;
   lcro_memory memory;
   cro_loop *loop;
   lcro_app *app;
@@ -153,9 +155,7 @@ static void open_libraries(lua_State *L, const program *self)
     lua_pushboolean(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
-  lua_gc(L, LUA_GCSTOP, 0);
   luaL_openlibs(L);
-  lua_gc(L, LUA_GCRESTART, -1);
   if (jit != NULL && strcmp(jit, "off") == 0)
     luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
 }
@@ -169,23 +169,35 @@ static void preload_core(lua_State *L)
   lua_pop(L, 2);
 }
 
+/* Hardly anything of what is loaded at start is garbage: the first cycle waits until
+ * the heap is four times what boot took, a megabyte. */
+static void start_collector(lua_State *L)
+{
+  int pause = lua_gc(L, LUA_GCSETPAUSE, 400);
+
+  lua_gc(L, LUA_GCRESTART, -1);
+  lua_gc(L, LUA_GCSETPAUSE, pause);
+}
+
 /* Protected. Leaves the state ready to run boot.main on a fiber. */
 static int l_set_up(lua_State *L)
 {
   program *self = lua_touserdata(L, 1);
 
   lua_settop(L, 0);
+  lua_gc(L, LUA_GCSTOP, 0);
   open_libraries(L, self);
   self->app = lcro_app_open(L, self->loop);
   self->app->memory = &self->memory;
   preload_core(L);
-  lua_pushfstring(L, "%s/cro/boot.lua", self->paths.lua);
-  if (luaL_loadfile(L, lua_tostring(L, 1)) != 0)
+  lcro_bundle_install(L, &self->place);
+  if (lcro_bundle_load(L, &self->place, "cro/boot.lua") != 0)
     return lua_error(L);
   push_host(L, self);
   self->host = lcro_anchor(L, -1);
   lua_call(L, 1, 1);
   self->boot = lcro_anchor(L, -1);
+  start_collector(L);
   return 0;
 }
 
@@ -347,9 +359,11 @@ static void close_world(program *self)
   cro_loop_destroy(self->loop);
 }
 
-int cro_app_main(int argc, char **argv)
+int cro_app_main(int argc, char **argv, const struct lcro_bundle *bundle)
 {
   program self = { .status = 1, .boot = LUA_NOREF, .host = LUA_NOREF };
+
+  self.place = (lcro_bundle_place){ bundle, self.paths.lua };
 
   cro_alloc_init();
   if (!lcro_args_parse(&self.args, argc, argv))

@@ -8,8 +8,14 @@
 #ifndef CRO_BIND_APP_H
 #define CRO_BIND_APP_H
 
+struct lcro_bundle;
+
+/* The Lua files of this program as bytecode. Not in core.so, only in `crolua`: the
+ * build makes it (tools/bundle.c). */
+extern const struct lcro_bundle lcro_bundle_built;
+
 /* Runs to the end of the script and returns the exit status: 0, 1, or what the
- * script gave to os.exit. */
-int cro_app_main(int argc, char **argv);
+ * script gave to os.exit. `bundle` may be NULL. */
+int cro_app_main(int argc, char **argv, const struct lcro_bundle *bundle);
 
 #endif
