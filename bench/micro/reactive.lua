@@ -6,7 +6,7 @@
 package.path = (arg[0]:match "^(.*)bench/micro/" or "") .. "lua/?.lua;" .. package.path
 
 local fake = require "cro.fake"
-local fiber = require "cro.fiber"
+local fiber = require "cro.entry"
 local cro = require "cro.reactive"
 
 local Promise, Supplier, Supply = cro.Promise, cro.Supplier, cro.Supply

@@ -34,11 +34,13 @@ local batch, batch_at, batch_count = {}, 0, 0
 local in_turn, runner = false, false
 local settle_job -- set by cro.cleanup: runs what a job left behind
 
+local function is_misplaced(co) return running() ~= co or not isyieldable() end
+
 --- Hands in the outside world (see cro.runtime). What was queued before stays queued.
 ---@param outside cro.Host
 function fiber.install(outside)
-  host = outside
-  fiber.host = outside
+  host, fiber.host = outside, outside
+  is_misplaced = outside.is_misplaced or is_misplaced
 end
 
 local function the_host()
@@ -193,9 +195,11 @@ function fiber.may_wait(what)
   local rec, scope = S.current, S.scope
   if rec == OUTSIDE then misplaced.outside(what) end
   if scope and scope.nowait then misplaced.plain_tap(what) end
-  if running() ~= rec.co then misplaced.coroutine(what) end
-  if not isyieldable() then misplaced.within_c(what) end
-  check()
+  if is_misplaced(rec.co) then
+    if running() ~= rec.co then misplaced.coroutine(what) end
+    misplaced.within_c(what)
+  end
+  if scope or rec.cancelled or rec.shield then check() end
   return rec
 end
 local may_wait = fiber.may_wait
@@ -215,16 +219,18 @@ end
 ---@param waiting_on any
 ---@return any
 function fiber.suspend(rec, waiting_on)
-  local shield = rec.shield
+  local shield, scope, outer = rec.shield, S.scope, rec.outer
   if shield and shield.seconds and not shield.timer then arm_shield(shield) end
-  rec.waiting, rec.scope = waiting_on, S.scope
-  S.current, S.scope = rec.outer, rec.outer_scope
-  rec.outer, rec.outer_scope = OUTSIDE, false
+  rec.waiting, rec.scope = waiting_on, scope
+  S.current, S.scope = outer, rec.outer_scope
+  if outer ~= OUTSIDE then
+    rec.outer, rec.outer_scope = OUTSIDE, false
+  end
   yield()
-  rec.scope = false
+  if scope then rec.scope = false end
   local value = rec.value
-  rec.value = nil
-  check()
+  if value ~= nil then rec.value = nil end
+  if scope or rec.cancelled or rec.shield then check() end
   return value
 end
 
@@ -314,6 +320,8 @@ function fiber.turn()
   in_turn = true
   batch, ready = ready, batch
   batch_at, batch_count, ready_count = 1, ready_count, 0
+  local current, scope = S.current, S.scope
+  S.depth = S.depth + 1
   while batch_at <= batch_count do
     local entry = batch[batch_at]
     if entry.run then
@@ -323,76 +331,24 @@ function fiber.turn()
       runner = false
     else
       batch[batch_at] = nil
-      continue(entry)
+      S.current, S.scope = entry, entry.scope
+      local ok, err = resume(entry.co)
+      S.current, S.scope = current, scope
+      if not ok then lost(entry, err) end
     end
     batch_at = batch_at + 1
   end
+  S.depth = S.depth - 1
   in_turn = false
   return ready_count > 0
 end
 
--- Not a tail call: the arguments stay on this stack, which anchors them while fn runs.
-local function invoke(fn, ...) fn(...) end
-
---- The body for coroutines that C makes and keeps: each resume of an idle one runs
---- what `begin` returns, then calls `finish`. When the function raises, the
---- coroutine dies: C calls `fiber.dropped` if it resumed it, else `failed` is called.
----@param begin fun(): function, ... called inside the fiber
----@param finish fun(): boolean|nil true: call `begin` again at once; else the coroutine is idle
----@param failed fun(co: thread, err: any, traceback: string)
----@return fun()
-function fiber.entry(begin, finish, failed)
-  return function()
-    -- Every request runs through this loop: locals cost half of upvalues.
-    local state, outside, start, stop, call, pause = S, OUTSIDE, begin, finish, invoke, yield
-    local rec = new_record(running())
-    rec.failed = failed
-    while true do
-      local outer = state.current
-      if outer ~= outside then
-        rec.outer, rec.outer_scope = outer, state.scope
-        state.scope = false
-      end
-      state.current = rec
-      call(start())
-      if rec.used then settle_job(rec) end
-      state.current, state.scope = rec.outer, rec.outer_scope
-      if outer ~= outside then
-        rec.outer, rec.outer_scope = outside, false
-      end
-      if not stop() then pause() end
-    end
-  end
-end
-
--- Nearly all they do is to call C: a trace would be left as soon as it is entered.
-if jit then jit.off(fiber.entry, true) jit.off(invoke) end
-
---- For C, after a coroutine it resumed itself has raised.
+--- The record of a coroutine's fiber, made when missing; for `cro.entry`.
+---@package
 ---@param co thread
----@param err any
-function fiber.dropped(co, err) -- luacheck: no unused args
-  local rec = by_thread[co]
-  if not rec then return end
-  S.current, S.scope = rec.outer, rec.outer_scope
-  rec.outer, rec.outer_scope = OUTSIDE, false
-  if rec.used then settle_job(rec) end
-end
-
---- Cancels the fiber that runs on a coroutine and closes the taps it opened.
----@param co thread
----@param reason string|nil
-function fiber.cancel_thread(co, reason)
-  local rec = by_thread[co]
-  if not rec then return end
-  local tap = rec.taps
-  while tap do
-    local following = tap.next
-    tap:close()
-    tap = following
-  end
-  fiber.cancel(rec, reason)
-end
+---@param make boolean
+---@return cro.Fiber|nil
+function fiber.record_of(co, make) return by_thread[co] or make and new_record(co) or nil end
 
 --- Names the function that puts a record back in order after a job.
 ---@param fn fun(rec: cro.Fiber)

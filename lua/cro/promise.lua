@@ -11,7 +11,7 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local unobserved = require "cro.unobserved"
 
-local trace = errors.trace
+local trace, push = errors.trace, fiber.push
 local DEBUG = os.getenv "CRO_DEBUG" == "1"
 
 ---@class cro.Promise
@@ -51,9 +51,12 @@ function Promise.is(value) return getmetatable(value) == Promise end
 ---@return cro.Promise
 function Promise.new() return new(false, false, false, false) end
 
+-- As fiber.wake does, for a fiber that waits for this promise still.
 local function release(waiter, promise)
-  if waiter.run then return fiber.push(waiter) end
-  return fiber.wake(waiter, nil, promise)
+  if waiter.run then return push(waiter) end
+  if waiter.waiting ~= promise then return end
+  waiter.waiting, waiter.value = false, nil
+  return push(waiter)
 end
 
 local function settle(self, state, value)

@@ -6,6 +6,7 @@ local options = require "cro.options"
 local Promise = require "cro.promise"
 
 local promises = {}
+local await = Promise.await
 
 local function check_list(name, list)
   if type(list) ~= "table" or getmetatable(list) ~= nil then
@@ -119,7 +120,7 @@ end
 ---@param what cro.Promise|cro.Supply|table
 ---@return any
 function promises.await(what)
-  if Promise.is(what) then return what:await() end
+  if getmetatable(what) == Promise then return await(what) end
   if type(what) == "table" and getmetatable(what) == nil and not what.promise then
     return await_list(what)
   end

@@ -6,6 +6,7 @@
 local core = require "cro.core"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
+require "cro.entry" -- the bodies of the coroutines that C keeps
 require "cro.cleanup" -- puts a fiber's record back in order after each job
 
 --- The outside world of cro.fiber: the loop of C, or `cro.fake` when nothing was installed.
@@ -14,6 +15,7 @@ require "cro.cleanup" -- puts a fiber's record back in order after each job
 ---@field now fun(): number monotonic seconds
 ---@field timer fun(seconds: number, fn: fun()): { close: fun(self) } calls fn once, on a fiber
 ---@field report fun(text: string)
+---@field is_misplaced nil|fun(co: thread): boolean does the caller run elsewhere than in co, or beneath C?
 
 local function write_report(text) io.stderr:write("crolua: ", text, "\n") end
 
@@ -33,6 +35,7 @@ if core.running then
     now = core.now,
     timer = core.timer,
     report = write_report,
+    is_misplaced = core.is_misplaced,
   }
   core.install {
     turn = fiber.turn,

@@ -1,5 +1,5 @@
 local cro = require "cro.reactive"
-local fiber = require "cro.fiber"
+local fiber = require "cro.entry"
 local world = require "spec.support.world"
 
 local react, whenever, supply, emit, sleep = cro.react, cro.whenever, cro.supply, cro.emit, cro.sleep

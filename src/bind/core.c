@@ -196,6 +196,14 @@ static int l_core_notify(lua_State *L)
   return 0;
 }
 
+/* core.is_misplaced(co) -> boolean: the caller does not run on co, or with a C function
+ * between, and so may not yield for it */
+static int l_core_is_misplaced(lua_State *L)
+{
+  lua_pushboolean(L, lua_tothread(L, 1) != L || !lua_isyieldable(L));
+  return 1;
+}
+
 /* core.now() -> seconds of a monotonic clock, read afresh */
 static int l_core_now(lua_State *L)
 {
@@ -260,10 +268,15 @@ static int l_core_stats(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-  { "install", l_core_install }, { "set_error_metatable", l_core_set_error_metatable },
-  { "notify", l_core_notify },   { "now", l_core_now },
-  { "wall", l_core_wall },       { "time_requests", l_core_time_requests },
-  { "stats", l_core_stats },     { NULL, NULL },
+  { "install", l_core_install },
+  { "set_error_metatable", l_core_set_error_metatable },
+  { "is_misplaced", l_core_is_misplaced },
+  { "notify", l_core_notify },
+  { "now", l_core_now },
+  { "wall", l_core_wall },
+  { "time_requests", l_core_time_requests },
+  { "stats", l_core_stats },
+  { NULL, NULL },
 };
 
 static void add_tables(lua_State *L)

@@ -23,6 +23,12 @@ function core.set_error_metatable(metatable) end
 --- Something is runnable: the loop calls `turn` without waiting.
 function core.notify() end
 
+--- Does the caller run elsewhere than on `co`, or with a C function between, so that it
+--- may not yield for it?
+---@param co thread
+---@return boolean
+function core.is_misplaced(co) end
+
 --- Seconds of a monotonic clock, read afresh.
 ---@return number
 function core.now() end

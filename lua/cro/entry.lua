@@ -1,0 +1,74 @@
+--- The fibers on coroutines that C makes and keeps, one for each thing it has to tell.
+---
+--- C resumes an idle one, which asks C what to call, calls it and says that it is done.
+--- Requiring this module adds its functions to `cro.fiber`.
+local S = require "cro.state"
+local fiber = require "cro.fiber"
+
+local OUTSIDE = S.OUTSIDE
+local running, yield = coroutine.running, coroutine.yield
+
+-- Not a tail call: the arguments stay on this stack, which anchors them while fn runs.
+local function invoke(fn, ...) fn(...) end
+
+--- The body for coroutines that C makes and keeps: each resume of an idle one runs
+--- what `begin` returns, then calls `finish`. When the function raises, the
+--- coroutine dies: C calls `fiber.dropped` if it resumed it, else `failed` is called.
+---@param begin fun(): function, ... called inside the fiber
+---@param finish fun(): boolean|nil true: call `begin` again at once; else the coroutine is idle
+---@param failed fun(co: thread, err: any, traceback: string)
+---@return fun()
+function fiber.entry(begin, finish, failed)
+  return function()
+    -- Every request runs through this loop: locals cost half of upvalues.
+    local state, outside, start, stop, call, pause = S, OUTSIDE, begin, finish, invoke, yield
+    local rec = fiber.record_of(running(), true)
+    rec.failed = failed
+    while true do
+      local outer = state.current
+      if outer ~= outside then
+        rec.outer, rec.outer_scope = outer, state.scope
+        state.scope = false
+      end
+      state.current = rec
+      call(start())
+      if rec.used then fiber.end_job(rec) end
+      state.current, state.scope = rec.outer, rec.outer_scope
+      if outer ~= outside then
+        rec.outer, rec.outer_scope = outside, false
+      end
+      if not stop() then pause() end
+    end
+  end
+end
+
+-- Nearly all they do is to call C: a trace would be left as soon as it is entered.
+if jit then jit.off(fiber.entry, true) jit.off(invoke) end
+
+--- For C, after a coroutine it resumed itself has raised.
+---@param co thread
+---@param err any
+function fiber.dropped(co, err) -- luacheck: no unused args
+  local rec = fiber.record_of(co, false)
+  if not rec then return end
+  S.current, S.scope = rec.outer, rec.outer_scope
+  rec.outer, rec.outer_scope = OUTSIDE, false
+  if rec.used then fiber.end_job(rec) end
+end
+
+--- Cancels the fiber that runs on a coroutine and closes the taps it opened.
+---@param co thread
+---@param reason string|nil
+function fiber.cancel_thread(co, reason)
+  local rec = fiber.record_of(co, false)
+  if not rec then return end
+  local tap = rec.taps
+  while tap do
+    local following = tap.next
+    tap:close()
+    tap = following
+  end
+  fiber.cancel(rec, reason)
+end
+
+return fiber
