@@ -25,6 +25,7 @@ local application = r.route {
   r.get("/json", function(c) c:json { message = "Hello, World!" } end),
   r.get("/users/{id:int}", function(c, id) c:text("user " .. id) end),
   r.post("/echo", function(c) c:json(await(c:body())) end),
+  r.get("/kept", function(c) c:text(await(Promise.kept "Hello, World!")) end),
   r.get("/await", function(c) c:text(await(next_tick())) end),
   r.get("/stats", function(c)
     collectgarbage()

@@ -44,6 +44,7 @@ WORKLOAD = {
     "echo": [ratio("nginx-lua", 1.4, 2.0), ratio("node", 2)],
     "close": [ratio("nginx", 0.95), cpu_ratio("nginx", 1.1, 0.75)],
     "await": [ratio("crolua-plain", 0.9, 0.95)],
+    "kept": [ratio("crolua-plain", 0.9, 0.95)],
 }
 
 

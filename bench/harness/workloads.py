@@ -59,7 +59,8 @@ def read(path):
 def all_workloads():
     pipelined = {"connections": 64, "script": "pipeline.lua", "args": ("16",)}
     body = read(ECHO)
-    both = {"crolua-plain": ("crolua", "/plaintext"), "crolua": ("crolua", "/await")}
+    plain = {"crolua-plain": ("crolua", "/plaintext")}
+    parks, kept = {**plain, "crolua": ("crolua", "/await")}, {**plain, "crolua": ("crolua", "/kept")}
     return [
         Workload("plaintext", "GET, keep-alive, c=64", "/plaintext"),
         Workload("c512", "GET, keep-alive, c=512", "/plaintext", connections=512),
@@ -79,7 +80,8 @@ def all_workloads():
         Workload(
             "close", "a connection per request", "/plaintext", headers=("Connection: close",)
         ),
-        Workload("await", "a handler that awaits once, pipelined", None, runs=both, **pipelined),
+        Workload("await", "a handler that parks once, pipelined", None, runs=parks, **pipelined),
+        Workload("kept", "a handler that awaits what is there, pipelined", None, runs=kept, **pipelined),
     ]
 
 

@@ -2,7 +2,8 @@
 ---
 --- Each case makes fresh objects every round, so that what is measured is what a
 --- server does and not one hot closure. The figure is the median of the rounds after
---- the first, in nanoseconds per value or operation. Output: one `name ns` per line.
+--- the first, in nanoseconds per value or operation. Output: one `name ns` per line. Each
+--- case runs in a process of its own.
 package.path = (arg[0]:match "^(.*)bench/micro/" or "") .. "lua/?.lua;" .. package.path
 
 local fake = require "cro.fake"
@@ -208,9 +209,20 @@ local function measure(item)
   return median(times)
 end
 
+-- Each case in a process of its own: the traces that LuaJIT made for one are not what the
+-- next one is about.
+local function run_apart(name)
+  local command = ("luajit %q =%s"):format(arg[0], name)
+  local pipe = assert(io.popen(command))
+  io.write(pipe:read "*a")
+  assert(pipe:close(), command .. " failed")
+end
+
 local filter = arg[1] or ""
 for _, item in ipairs(cases) do
-  if item.name:find(filter, 1, true) then
+  if filter == "=" .. item.name then
     print(("%s %.1f"):format(item.name, measure(item)))
+  elseif item.name:find(filter, 1, true) then
+    run_apart(item.name)
   end
 end

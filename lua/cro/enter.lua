@@ -30,12 +30,13 @@ local function wait_turn(line, value)
   end
   local rec = fiber.may_wait("emit to a busy block")
   local ticket = setmetatable({
-    fiber = rec,
-    scope = S.scope,
-    value = value,
+    fiber = false,
+    scope = false,
+    value = false,
     dead = false,
     stopped = false,
   }, Ticket)
+  ticket.fiber, ticket.scope, ticket.value = rec, S.scope, value
   post(owner, line, EMIT, ticket)
   fiber.park(ticket, "emit")
   if ticket.stopped then error(STOP, 0) end

@@ -75,17 +75,18 @@ function Tap:close() turn.close_line(self) end
 local function discard() end
 
 local function new_whenever(block)
-  return setmetatable({
-    enter = enter.direct,
+  -- Constants only, the rest below: LuaJIT sizes the table for what is constant.
+  local handle = setmetatable({
+    enter = false,
     head = false,
     tail = false, -- flushes the operators when the source is done
-    owner = block,
+    owner = false,
     bare = true, -- no operators: what runs is always the handler
     handling = true,
     closed = false,
     live = true, -- the source has not ended
     over = false, -- nothing more may reach the handler
-    closer = discard,
+    closer = false,
     upstream = false, -- the source's own
     prev = false, -- older in the block's list
     next = false,
@@ -94,11 +95,13 @@ local function new_whenever(block)
     on_last = false,
     on_quit = false,
   }, Whenever)
+  handle.enter, handle.owner, handle.closer = enter.direct, block, discard
+  return handle
 end
 
 local function new_tap()
   local tap = setmetatable({
-    enter = enter.direct,
+    enter = false,
     head = false,
     tail = false,
     owner = false,
@@ -107,7 +110,7 @@ local function new_tap()
     closed = false,
     live = true,
     over = false,
-    closer = discard,
+    closer = false,
     upstream = false,
     prev = false,
     next = false,
@@ -123,10 +126,10 @@ local function new_tap()
     box = false,
     ending = 0,
     nowait = false,
-    run = turn.drain,
+    run = false,
     list = false,
   }, Tap)
-  tap.owner = tap
+  tap.enter, tap.closer, tap.run, tap.owner = enter.direct, discard, turn.drain, tap
   return tap
 end
 

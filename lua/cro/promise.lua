@@ -28,16 +28,21 @@ Promise.__index = Promise
 Promise.__name = "cro.Promise"
 
 local function new(run, fn, from, vowed)
+  -- Constants only: these keys are in the table's template, others would grow it.
   local self = {
     state = "planned",
-    value = nil,
+    value = false,
     waiter = false,
-    run = run,
-    fn = fn,
-    from = from,
-    vowed = vowed,
+    run = false,
+    fn = false,
+    from = false,
+    vowed = false,
     seen = false,
   }
+  if run then
+    self.run, self.fn, self.from = run, fn, from
+  end
+  if vowed then self.vowed = vowed end
   if DEBUG then self.origin = errors.place() end
   return setmetatable(self, Promise)
 end
@@ -335,10 +340,9 @@ end
 ---@param ... any the value, true by default; what follows it is ignored
 ---@return cro.Promise
 function Promise.kept(...)
-  local promise = new(false, false, false, true)
-  promise.state = "kept"
-  promise.value = select("#", ...) == 0 or (...)
-  if select("#", ...) > 0 then promise.value = (...) end
+  local promise, value = new(false, false, false, true), ...
+  if value == nil and select("#", ...) == 0 then value = true end
+  promise.state, promise.value = "kept", value
   return promise
 end
 

@@ -48,13 +48,14 @@ local function add_closer(block, fn)
 end
 
 local function new_block(target, level, waiter)
-  return setmetatable({
+  -- Constants only, the rest below: LuaJIT sizes the table for what is constant.
+  local block = setmetatable({
     is_block = true,
     plain = false,
     nowait = false,
-    closing_with = add_closer,
-    run = turn.drain,
-    level = level,
+    closing_with = false,
+    run = false,
+    level = false,
     busy = false, -- the fiber that holds the turn
     under = false, -- the scope it came from
     attention = false, -- something is to be done when the turn is given up
@@ -66,15 +67,18 @@ local function new_block(target, level, waiter)
     open = 1, -- sources that may still bring something; the body is one
     ending = 0, -- sources told to close that have not ended
     lines = false, -- the latest; older ones by `prev`
-    down = target, -- where emit goes
-    line = target,
+    down = false, -- where emit goes
+    line = false,
     closers = false,
-    waiter = waiter, -- the fiber in react
+    waiter = false, -- the fiber in react
     outer = false, -- the scope that called react
     list = false,
     next = false,
     prev = false,
   }, Block)
+  block.closing_with, block.run, block.level = add_closer, turn.drain, level
+  block.down, block.line, block.waiter = target, target, waiter
+  return block
 end
 
 local function innermost(word)
