@@ -293,6 +293,7 @@ function Promise.start(fn, ...)
     body = function() return fn(unpack(args, 1, n)) end
   end
   local promise = new(run_started, body, false, true)
+  promise.value = nil
   if n == 1 then promise.value = ... end -- its place until there is a result
   fiber.push(promise)
   return promise
@@ -318,7 +319,7 @@ end
 ---@return cro.Promise
 function Promise.made(on_cancel)
   local promise = new(false, false, false, true)
-  promise.on_cancel = on_cancel
+  if on_cancel then promise.on_cancel = on_cancel end
   return promise
 end
 
