@@ -2,7 +2,6 @@
 ---
 --- Routes are in `cro.http.router`, which is required on its own.
 local body = require "cro.http.body"
-local log = require "cro.http.log"
 local message = require "cro.http.message"
 local server = require "cro.http.server"
 
@@ -11,7 +10,6 @@ local http = {
   Response = message.Response,
   request_parser = message.request_parser,
   response_serializer = message.response_serializer,
-  log = log,
   parsers = { json = body.json_parser, text = body.text_parser, blob = body.blob_parser },
   serializers = { json = body.json_serializer },
 }
@@ -21,4 +19,12 @@ local http = {
 ---@return cro.Service
 function http.server(options) return server.new(options) end
 
-return http
+--- The access log is loaded when it is first named.
+return setmetatable(http, {
+  __index = function(_, name)
+    if name ~= "log" then return nil end
+    local log = require "cro.http.log"
+    rawset(http, name, log)
+    return log
+  end,
+})

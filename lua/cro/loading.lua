@@ -9,9 +9,6 @@ local fiber = require "cro.fiber"
 
 local loading = {}
 
--- Loading is long over when code is hot; at start it would only be compiled in vain.
-if jit then jit.off(true, true) end
-
 --- The registry's table: a script that replaces package.loaded changes nothing.
 local loaded = package.loaded
 
@@ -153,6 +150,11 @@ function loading.dofile(name)
   if not chunk then error(message, 0) end
   return same(chunk()) -- not a tail call: the traceback shows both
 end
+
+-- Loading is over when code is hot: at start these would be compiled in vain. (Asking for
+-- what is loaded may well be part of hot code.)
+jit.off(loading.find, true)
+jit.off(run_loader, true)
 
 --- Puts both in the place of the stock functions.
 function loading.install()

@@ -23,6 +23,7 @@ local function is_callable(value)
 end
 
 local function matches(value, expected)
+  if type(value) == expected then return true end
   for name in expected:gmatch("[^|]+") do
     if name == "any" or type(value) == name then return true end
     if name == "callable" and is_callable(value) then return true end

@@ -3,6 +3,7 @@ local S = require "cro.state"
 local cleanup = require "cro.cleanup"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
+local later = require "cro.later"
 local promises = require "cro.promises"
 local react = require "cro.react"
 local roots = require "cro.roots"
@@ -12,10 +13,11 @@ local Promise = require "cro.promise"
 local Supplier = require "cro.supplier"
 local Supply = require "cro.supply"
 require "cro.supply.basic"
-require "cro.supply.combine"
-require "cro.supply.text"
-require "cro.supply.time"
-require "cro.supply.each"
+later.add(Supply, "cro.supply.combine",
+  { "merge", "zip", "zip_latest", "flat", "migrate", "share", "batch_timed" })
+later.add(Supply, "cro.supply.text", { "lines", "words", "decode" })
+later.add(Supply, "cro.supply.time", { "interval" })
+later.add(Supply, "cro.supply.each", { "each" })
 
 local reactive = {
   Promise = Promise,

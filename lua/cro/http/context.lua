@@ -7,12 +7,12 @@ local body = require "cro.http.body"
 local core = require "cro.core"
 local errors = require "cro.errors"
 local json = require "cro.json"
+local later = require "cro.later"
 local links = require "cro.http.router.links"
 local opts = require "cro.options"
 local Promise = require "cro.promise"
 local query = require "cro.http.query"
 local responders = require "cro.http.responders"
-local stream = require "cro.http.stream"
 
 ---@class cro.http.Context
 ---@field request any what was asked
@@ -41,6 +41,8 @@ local stream = require "cro.http.stream"
 ---@field not_supported fun(self: cro.http.Context, media_type: string|nil, body: any) answers 505
 local methods = core.methods.context
 local lazy = core.lazy.context
+local start_stream = later.fn("cro.http.stream", "start")
+local start_events = later.fn("cro.http.stream", "events")
 
 for name, fn in pairs(responders) do
   methods[name] = fn
@@ -75,8 +77,19 @@ function methods.body_blob(c) return body.blob(c.request, c.max_body) end
 ---@return cro.Supply
 function methods.body_stream(c) return body.stream(c.request) end
 
-methods.stream = stream.start
-methods.sse = stream.events
+--- The answer to this request is what the supply emits, chunk by chunk.
+---@param c cro.http.Context
+---@param media_type string
+---@param source any a supply of strings, or anything with one
+function methods.stream(c, media_type, source) start_stream(c, media_type, source) end
+
+--- The answer to this request is a stream of events. Every `heartbeat` seconds (15) a
+--- comment is sent, so that proxies keep the connection and a peer that has gone is
+--- noticed.
+---@param c cro.http.Context
+---@param source any a supply of strings or event tables, or anything with one
+---@param given { heartbeat: number|nil }|nil
+function methods.sse(c, source, given) start_events(c, source, given) end
 
 --- Called by the core for a body that is no string.
 ---@param c cro.http.Context
@@ -86,7 +99,7 @@ methods.sse = stream.events
 ---@return string|nil media_type
 function methods.serialize(c, media_type, value)
   local is_source = type(value) == "table" and type(value.supply) == "function"
-  if is_source then return stream.start(c, media_type or "application/octet-stream", value) end
+  if is_source then return start_stream(c, media_type or "application/octet-stream", value) end
   return body.serialize(c, media_type, value)
 end
 

@@ -4,7 +4,6 @@
 --- middleware that works on bytes, makes a pipeline composed of listener, parser,
 --- application and serializer; what the service can do is the same.
 local body = require "cro.http.body"
-local bracket = require "cro.http.bracket"
 local component = require "cro.pipeline.component"
 local core = require "cro.core"
 local errors = require "cro.errors"
@@ -218,7 +217,7 @@ local function application_part(application, stages, build_options, limits)
     }
   end
   if #stages == 0 then return application end
-  return bracket.around(application, stages)
+  return require("cro.http.bracket").around(application, stages)
 end
 
 local function pipeline(options, limits, application, stages, build_options)

@@ -53,7 +53,7 @@ local function check_chunk(value)
   error(errors.new("stream", "c:stream: a chunk of a body must be a string, got " .. opts.show(value)), 0)
 end
 
---- The answer to this request is what the supply emits, chunk by chunk.
+--- What c:stream does.
 ---@param c cro.http.Context
 ---@param media_type string
 ---@param source any a supply of strings, or anything with one
@@ -109,9 +109,7 @@ end
 
 local SSE = { heartbeat = { "number", default = 15, check = function(n) return n > 0, "seconds above 0" end } }
 
---- The answer to this request is a stream of events. Every `heartbeat` seconds (15) a
---- comment is sent, so that proxies keep the connection and a peer that has gone is
---- noticed.
+--- What c:sse does.
 ---@param c cro.http.Context
 ---@param source any a supply of strings or event tables, or anything with one
 ---@param given { heartbeat: number|nil }|nil

@@ -100,15 +100,10 @@ end
 
 function Class.__tostring(class) return class.name end
 
-local function spec_of(kind)
-  local spec = {}
+for _, spec in pairs(SPECS) do
   for key, rule in pairs(COMMON) do
-    spec[key] = rule
+    if spec[key] == nil then spec[key] = rule end
   end
-  for key, rule in pairs(SPECS[kind]) do
-    spec[key] = rule
-  end
-  return spec
 end
 
 local function require_work(kind, class)
@@ -120,7 +115,7 @@ local function require_work(kind, class)
 end
 
 local function define(kind, given)
-  local class = options.check("cro." .. kind, given, spec_of(kind))
+  local class = options.check("cro." .. kind, given, SPECS[kind])
   class.kind = kind
   class.name = class.name or ("%s at %s"):format(kind, errors.place())
   require_work(kind, class)

@@ -6,7 +6,6 @@
 --- same value; the name is for people.
 local errors = require "cro.errors"
 local options = require "cro.options"
-local dump = require "cro.pipeline.dump"
 
 local types = {}
 
@@ -167,6 +166,7 @@ function types.trace(type_, value)
 end
 
 local function trace_tcp_message(message)
+  local dump = require "cro.pipeline.dump"
   return "TCP Message\n" .. dump.indent(dump.bytes(message.data))
 end
 
