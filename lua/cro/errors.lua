@@ -26,6 +26,8 @@ local errors = {}
 local MAX_AWAITED = 16
 --- Fields of a raised table that are shown.
 local MAX_FIELDS = 8
+--- Causes of causes that are shown; they may go in a circle.
+local MAX_CAUSES = 16
 
 --- Makes an error value. Does not raise it.
 ---@param kind string
@@ -78,7 +80,14 @@ end
 function errors.traceback(value)
   local known = traces[value]
   if getmetatable(value) == Error then known = value.traceback end
-  return known and known:gsub("^\n", "") or nil
+  return type(known) == "string" and known:gsub("^\n", "") or nil
+end
+
+--- What `tostring` says of a value, whatever its `__tostring` does.
+local function text_of(value)
+  local ok, text = pcall(tostring, value)
+  if ok and type(text) == "string" then return text end
+  return ("(a %s whose __tostring fails)"):format(type(value))
 end
 
 --- Makes any raised value an error value; tables of the script stay as they are.
@@ -87,7 +96,7 @@ end
 ---@return any
 function errors.wrap(value, traceback)
   if type(value) == "table" then return value end
-  local message = value == nil and "an error without a message" or tostring(value)
+  local message = value == nil and "an error without a message" or text_of(value)
   return errors.new("error", message, { traceback = traceback })
 end
 
@@ -142,10 +151,10 @@ end
 --- A raised value as text: a table that says nothing of itself is shown by its fields.
 local function raw_text(value)
   local meta = getmetatable(value)
-  if type(value) ~= "table" or type(meta) == "table" and meta.__tostring then return tostring(value) end
+  if type(value) ~= "table" or type(meta) == "table" and meta.__tostring then return text_of(value) end
   local fields = {}
-  for key, field in pairs(value) do
-    fields[#fields + 1] = ("%s = %s"):format(tostring(key), tostring(field))
+  for key, field in next, value do
+    fields[#fields + 1] = ("%s = %s"):format(text_of(key), text_of(field))
   end
   if #fields == 0 then return "a table {}" end
   table.sort(fields)
@@ -153,20 +162,26 @@ local function raw_text(value)
   return "a table { " .. table.concat(fields, ", ") .. " }"
 end
 
---- The whole story of an error for a log: message, traceback, awaits, causes.
+local function story(err, depth)
+  local own = getmetatable(err) == Error
+  local lines = { own and text_of(err.message) or raw_text(err), errors.traceback(err) }
+  if not own then return table.concat(lines, "\n") end
+  for _, place in ipairs(err.awaited or {}) do
+    lines[#lines + 1] = "  awaited at " .. text_of(place)
+  end
+  if err.cause ~= nil and depth < MAX_CAUSES then
+    lines[#lines + 1] = "caused by: " .. story(err.cause, depth + 1)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- The whole story of an error for a log: message, traceback, awaits, causes. Never
+--- raises, whatever the script has put into the error.
 ---@param err any
 ---@return string
 function errors.describe(err)
-  local own = getmetatable(err) == Error
-  local lines = { own and err.message or raw_text(err), errors.traceback(err) }
-  if not own then return table.concat(lines, "\n") end
-  for _, place in ipairs(err.awaited or {}) do
-    lines[#lines + 1] = "  awaited at " .. place
-  end
-  if err.cause ~= nil then
-    lines[#lines + 1] = "caused by: " .. errors.describe(err.cause)
-  end
-  return table.concat(lines, "\n")
+  local ok, text = pcall(story, err, 1)
+  return ok and text or ("(a %s that cannot be shown: %s)"):format(type(err), text_of(text))
 end
 
 return errors

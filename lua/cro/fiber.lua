@@ -27,7 +27,9 @@ local MAX_POOL = 1024
 fiber.cleanup_seconds = 5
 
 local host
-local by_thread = setmetatable({}, { __mode = "k" })
+-- Weak on both sides: a record names its coroutine, which the collector would not see
+-- through. While a coroutine lives its stack holds the record.
+local by_thread = setmetatable({}, { __mode = "kv" })
 local pool, pooled = {}, 0
 local ready, ready_count = {}, 0
 local batch, batch_at, batch_count = {}, 0, 0
@@ -99,7 +101,9 @@ local function new_record(co)
 end
 
 local function lost(rec, err)
-  local trace = traceback(rec.co, "")
+  -- Out of memory, even this raises, and nobody would hear of the fiber's end.
+  local ok, trace = pcall(traceback, rec.co, "")
+  if not ok then trace = "" end
   if rec.used then settle_job(rec) end
   if rec.failed then return rec.failed(rec.co, err, trace) end
   if type(err) ~= "table" then err = errors.wrap(err, trace) end
@@ -314,12 +318,21 @@ local function run_tasks()
 end
 
 --- Runs everything that was runnable when it began.
+--- It raises only when memory is out; the next one goes on.
 ---@return boolean more something became runnable meanwhile: call again after looking at I/O
 function fiber.turn()
-  if in_turn then return ready_count > 0 end
-  in_turn = true
-  batch, ready = ready, batch
-  batch_at, batch_count, ready_count = 1, ready_count, 0
+  if in_turn then
+    if S.current ~= OUTSIDE then return ready_count > 0 end
+    -- The turn before raised, out of memory: what it left of its batch comes first.
+    S.depth, runner = 0, false
+    while batch_at <= batch_count and not batch[batch_at] do
+      batch_at = batch_at + 1
+    end
+  else
+    in_turn = true
+    batch, ready = ready, batch
+    batch_at, batch_count, ready_count = 1, ready_count, 0
+  end
   local current, scope = S.current, S.scope
   S.depth = S.depth + 1
   while batch_at <= batch_count do

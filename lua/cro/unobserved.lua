@@ -26,7 +26,7 @@ function unobserved.watch(promise, err)
   if errors.is_unwinding(err) then return end
   local note = { err = err, place = errors.place(), made = rawget(promise, "origin"), done = false }
   local sentinel = newproxy(true)
-  getmetatable(sentinel).__gc = function() report(note) end
+  getmetatable(sentinel).__gc = function() pcall(report, note) end
   watched[sentinel] = note
   promise.sentinel, promise.note = sentinel, note
 end

@@ -61,7 +61,7 @@ static int l_host_memory(lua_State *L)
   lua_Number limit = luaL_optnumber(L, 1, 0);
 
   if (limit >= 1 && limit < 1e15)
-    self->memory.limit = (size_t)limit;
+    lcro_memory_set_limit(&self->memory, (size_t)limit);
   lua_pushnumber(L, (lua_Number)self->memory.used);
   lua_pushnumber(L, (lua_Number)self->memory.limit);
   return 2;

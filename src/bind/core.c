@@ -8,6 +8,37 @@
 
 static char app_key; /* its address is the app's key in the registry */
 
+typedef struct guarded {
+  void (*fn)(lua_State *L, void *arg);
+  void *arg;
+} guarded;
+
+/* (call, value) */
+static int l_protect(lua_State *L)
+{
+  const guarded *call = lua_touserdata(L, 1);
+
+  call->fn(L, call->arg);
+  return 0;
+}
+
+bool lcro_protect(lcro_app *app, lua_State *L, int index,
+                  void (*fn)(lua_State *L, void *arg), void *arg)
+{
+  guarded call = { fn, arg };
+
+  lua_rawgeti(L, LUA_REGISTRYINDEX, app->protect);
+  lua_pushlightuserdata(L, &call);
+  if (index == 0)
+    lua_pushnil(L);
+  else
+    lua_pushvalue(L, index);
+  if (lua_pcall(L, 2, 0, 0) == 0)
+    return true;
+  lua_pop(L, 1);
+  return false;
+}
+
 static lcro_app *find_app(lua_State *L)
 {
   lcro_app *app;
@@ -76,43 +107,33 @@ lcro_app *lcro_app_open(lua_State *L, cro_loop *loop)
   lua_rawset(L, LUA_REGISTRYINDEX);
   app->L = lua_newthread(L);
   (void)luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushcfunction(L, l_protect);
+  app->protect = luaL_ref(L, LUA_REGISTRYINDEX);
   if (loop != NULL)
     cro_loop_on_turn(loop, lcro_fiber_turn, app);
   return app;
 }
 
-/* The text of an error value without running any of its code. */
-static const char *error_text(lua_State *L, int index)
+/* For when Lua cannot: of what is no string nothing is said, since that would run or
+ * allocate something. */
+static void report_plainly(lua_State *L, int index, const char *traceback,
+                           const char *what)
 {
-  if (lua_isstring(L, index))
-    return lua_tostring(L, index);
-  if (lua_istable(L, index)) {
-    lua_getfield(L, index, "message");
-    if (lua_isstring(L, -1))
-      return lua_tostring(L, -1);
-  }
-  return "(error object without a message)";
-}
+  const char *text = lua_type(L, index) == LUA_TSTRING
+                         ? lua_tostring(L, index)
+                         : "(an error that could not be shown)";
 
-/* reporter(err, traceback, what); protected by the caller. */
-static int l_call_reporter(lua_State *L)
-{
-  lcro_app *app = lua_touserdata(L, 1);
-
-  lua_rawgeti(L, LUA_REGISTRYINDEX, app->report);
-  lua_pushvalue(L, 2);
-  lua_pushvalue(L, 3);
-  lua_pushvalue(L, 4);
-  lua_call(L, 3, 0);
-  return 0;
-}
-
-static void report_plainly(lua_State *L, int index, const char *traceback)
-{
-  fprintf(stderr, "crolua: %s\n", error_text(L, index));
+  fprintf(stderr, "crolua: %s%s%s\n", what != NULL ? what : "",
+          what != NULL ? ": " : "", text);
   if (traceback != NULL)
     fprintf(stderr, "%s\n", traceback);
 }
+
+typedef struct report {
+  lcro_app *app;
+  lua_State *dead; /* whose stack is the traceback, or NULL */
+  const char *traceback, *what;
+} report;
 
 static void push_text(lua_State *L, const char *text)
 {
@@ -120,6 +141,37 @@ static void push_text(lua_State *L, const char *text)
     lua_pushstring(L, text);
   else
     lua_pushnil(L);
+}
+
+/* Protected: reporter(err, traceback, what). */
+static void call_reporter(lua_State *L, void *arg)
+{
+  const report *self = arg;
+
+  lua_rawgeti(L, LUA_REGISTRYINDEX, self->app->report);
+  lua_pushvalue(L, 2);
+  if (self->dead != NULL)
+    luaL_traceback(L, self->dead, NULL, 0);
+  else
+    push_text(L, self->traceback);
+  push_text(L, self->what);
+  lua_call(L, 3, 0);
+}
+
+static void tell(lua_State *L, report *self)
+{
+  int at = lua_gettop(L);
+  bool told = false;
+
+  if (self->app->report != LUA_NOREF) {
+    self->app
+        ->depth++; /* nothing else is entered meanwhile: L may be the scratch thread */
+    told = lcro_protect(self->app, L, at, call_reporter, self);
+    self->app->depth--;
+  }
+  if (!told)
+    report_plainly(L, at, self->traceback, self->what);
+  lua_settop(L, at - 1);
 }
 
 void lcro_report(lcro_app *app, lua_State *L, const char *traceback)
@@ -130,23 +182,12 @@ void lcro_report(lcro_app *app, lua_State *L, const char *traceback)
 void lcro_report_of(lcro_app *app, lua_State *L, const char *traceback,
                     const char *what)
 {
-  int at = lua_gettop(L);
+  tell(L, &(report){ .app = app, .traceback = traceback, .what = what });
+}
 
-  if (app->report == LUA_NOREF) {
-    report_plainly(L, at, traceback);
-    lua_settop(L, at - 1);
-    return;
-  }
-  lua_pushcfunction(L, l_call_reporter);
-  lua_pushlightuserdata(L, app);
-  lua_pushvalue(L, at);
-  push_text(L, traceback);
-  push_text(L, what);
-  app->depth++; /* nothing else is entered meanwhile: L may be the scratch thread */
-  if (lua_pcall(L, 4, 0, 0) != 0)
-    report_plainly(L, at, traceback);
-  app->depth--;
-  lua_settop(L, at - 1);
+void lcro_report_death(lcro_app *app, lua_State *L, lua_State *dead, const char *what)
+{
+  tell(L, &(report){ .app = app, .dead = dead, .what = what });
 }
 
 /* core.install { turn =, entry =, dropped =, cancel =, report = }: the functions of

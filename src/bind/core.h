@@ -38,6 +38,7 @@ struct lcro_app {
   int dropped;         /* fiber.dropped */
   int cancel;          /* fiber.cancel_thread */
   int report;          /* reporter(err, traceback, what) */
+  int protect;         /* what lcro_protect calls */
   int box_class[3][2]; /* refs: the metatables of an exchange's boxes; [1]: with __gc */
   cro_buf scratch;     /* see lcro_scratch */
   uint64_t requests;   /* counters for core.stats() */
@@ -65,6 +66,13 @@ void lcro_scratch_done(cro_buf *scratch);
  * again. */
 void lcro_app_close(lcro_app *app);
 
+/* Calls fn(L, arg) with the value at `index` (absolute; 0: nil) at stack index 2 of a
+ * frame of its own. False when it raised, which is all that is left of that. For C
+ * outside of any Lua: nothing is allocated on the way in, and so no finaliser runs
+ * there. */
+bool lcro_protect(lcro_app *app, lua_State *L, int index,
+                  void (*fn)(lua_State *L, void *arg), void *arg);
+
 /* Reports an error value at the top of L's stack and pops it. Never raises. */
 void lcro_report(lcro_app *app, lua_State *L, const char *traceback);
 
@@ -72,6 +80,9 @@ void lcro_report(lcro_app *app, lua_State *L, const char *traceback);
  * a fiber's. */
 void lcro_report_of(lcro_app *app, lua_State *L, const char *traceback,
                     const char *what);
+
+/* The same of a coroutine that has died, whose stack is the traceback. */
+void lcro_report_death(lcro_app *app, lua_State *L, lua_State *dead, const char *what);
 
 /* package.loaders entry: pushes the cro.core table. */
 int luaopen_cro_core(lua_State *L);

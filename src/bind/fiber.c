@@ -1,6 +1,7 @@
 #include "bind/fiber.h"
 
 #include "base/check.h"
+#include "bind/memory.h"
 #include "pipe/stage.h"
 
 /* A full userdata, anchored by `self_ref` until its coroutine has died. */
@@ -102,32 +103,52 @@ static bool is_orderly(lua_State *L, int index)
   return orderly;
 }
 
-static void report_entry(lua_State *L, const lcro_fiber *fiber, const char *trace)
-{
-  const lcro_entry *entry = fiber->entry;
-  char what[192];
+/* An error of a fiber, and what is known of it. */
+typedef struct failure {
+  lcro_fiber *fiber;
+  const char *trace; /* or NULL: the stack of the coroutine says it */
+  bool loud;
+} failure;
 
-  if (entry->ops->describe == NULL) {
-    lcro_report(fiber->app, L, trace);
-    return;
+/* Protected: reading an error value may run its metamethods. */
+static void judge(lua_State *L, void *arg)
+{
+  failure *self = arg;
+  lcro_entry *entry = self->fiber->entry;
+
+  if (is_orderly(L, 2))
+    self->loud = false;
+  if (entry->ops->failed != NULL && !entry->ops->failed(L, entry, 2))
+    self->loud = false;
+}
+
+static void report_entry(lua_State *L, const failure *self)
+{
+  const lcro_entry *entry = self->fiber->entry;
+  lcro_app *app = self->fiber->app;
+  char room[192];
+  const char *what = NULL;
+
+  if (entry->ops->describe != NULL) {
+    entry->ops->describe(entry, room, sizeof room);
+    what = room;
   }
-  entry->ops->describe(entry, what, sizeof what);
-  lcro_report_of(fiber->app, L, trace, what);
+  if (self->trace != NULL)
+    lcro_report_of(app, L, self->trace, what);
+  else
+    lcro_report_death(app, L, self->fiber->co, what);
 }
 
 /* Reports the error value at the top of the stack, unless it is none, and pops it. */
 static void report_failure(lua_State *L, lcro_fiber *fiber, const char *trace)
 {
-  lcro_entry *entry = fiber->entry;
+  failure self = { .fiber = fiber, .trace = trace, .loud = true };
   int index = lua_gettop(L);
-  bool loud = !is_orderly(L, index);
 
-  if (entry->ops->failed != NULL && !entry->ops->failed(L, entry, index))
-    loud = false;
-  if (loud)
-    report_entry(L, fiber, trace);
-  else
-    lua_settop(L, index - 1);
+  (void)lcro_protect(fiber->app, L, index, judge, &self);
+  if (self.loud)
+    report_entry(L, &self);
+  lua_settop(L, index - 1);
 }
 
 /* failed(co, err, traceback): the scheduler resumed the fiber and it died. */
@@ -148,9 +169,9 @@ static void push_closure(lua_State *L, lua_CFunction fn, int fiber_index)
 }
 
 /* Protected: makes a coroutine around fiber.entry(begin, finish, failed). */
-static int l_make(lua_State *L)
+static void make(lua_State *L, void *arg)
 {
-  lcro_app *app = lua_touserdata(L, 1);
+  lcro_app *app = arg;
   lcro_fiber *fiber = lua_newuserdata(L, sizeof *fiber);
   int at = lua_gettop(L);
 
@@ -168,7 +189,6 @@ static int l_make(lua_State *L)
   fiber->co_ref = lcro_anchor(L, at + 1);
   app->fibers++;
   put_idle(fiber);
-  return 0;
 }
 
 static lcro_fiber *pop_idle(lcro_app *app)
@@ -183,15 +203,21 @@ static lcro_fiber *pop_idle(lcro_app *app)
 
 static lcro_fiber *take_idle(lcro_app *app)
 {
-  if (app->idle == NULL) {
-    lua_pushcfunction(app->L, l_make);
-    lua_pushlightuserdata(app->L, app);
-    if (lua_pcall(app->L, 1, 0, 0) != 0) {
-      lua_pop(app->L, 1);
-      return NULL;
-    }
-  }
+  if (app->idle == NULL && !lcro_protect(app, app->L, 0, make, app))
+    return NULL;
   return pop_idle(app);
+}
+
+/* Protected: finalisers run. */
+static void collect(lua_State *L, void *arg)
+{
+  lcro_memory_relieve(((lcro_app *)arg)->memory, L);
+}
+
+static void collect_when_tight(lcro_app *app)
+{
+  if (lcro_memory_tight(app->memory))
+    (void)lcro_protect(app, app->L, 0, collect, app);
 }
 
 /* Tidies the scheduler's record of a coroutine that died under lua_resume. The
@@ -200,21 +226,34 @@ static void died(lcro_fiber *fiber)
 {
   lcro_app *app = fiber->app;
   lua_State *L = app->L;
-  const char *trace;
 
   lua_settop(L, 0);
-  luaL_traceback(L, fiber->co, NULL, 0);
-  trace = lua_tostring(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, app->dropped);
   lua_rawgeti(L, LUA_REGISTRYINDEX, fiber->co_ref);
-  lua_pushvalue(fiber->co, -1);
-  lua_xmove(fiber->co, L, 1);
-  if (lua_isfunction(L, 2) && lua_pcall(L, 2, 0, 0) != 0)
+  if (lua_isfunction(L, 1) && lua_pcall(L, 1, 0, 0) != 0)
     lcro_report(app, L, NULL);
-  lua_xmove(fiber->co, L, 1);
-  report_failure(L, fiber, trace);
   lua_settop(L, 0);
+  lua_xmove(fiber->co, L, 1);
+  report_failure(L, fiber, NULL);
   entry_failed(L, fiber);
+}
+
+enum { reserve = 256 * 1024 };
+
+/* Saying that memory is out needs a little of it. */
+static void bury(lcro_fiber *fiber, int rc)
+{
+  lcro_app *app = fiber->app;
+
+  if (rc != LUA_ERRMEM || app->memory == NULL) {
+    died(fiber);
+    return;
+  }
+  app->memory->spare = reserve;
+  died(fiber);
+  app->memory->spare = 0;
+  app->memory->alarm = 0; /* what it held is garbage now */
+  collect_when_tight(app);
 }
 
 /* Keeps the pool within bounds: a fiber too many is let go once it is idle. */
@@ -232,6 +271,7 @@ int lcro_fiber_enter(lcro_app *app, lcro_entry *entry)
   cro_check(app->depth == 0);
   if (app->closing)
     return CRO_E_CLOSED;
+  collect_when_tight(app);
   fiber = take_idle(app);
   if (fiber == NULL)
     return CRO_E_NOMEM;
@@ -248,7 +288,7 @@ int lcro_fiber_enter(lcro_app *app, lcro_entry *entry)
     return 0;
   }
   cro_check(rc != 0); /* a body never returns */
-  died(fiber);
+  bury(fiber, rc);
   return 0;
 }
 
@@ -346,6 +386,7 @@ bool lcro_fiber_turn(void *arg)
 
   if (app->turn == LUA_NOREF || app->closing)
     return false;
+  collect_when_tight(app);
   enter_soon(app);
   app->depth++;
   cancel_pending(app);

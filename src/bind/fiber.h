@@ -25,7 +25,8 @@ typedef struct lcro_entry_ops {
    * fiber. Must not raise. NULL: never. */
   bool (*again)(lcro_entry *self);
   /* The function raised the value at `index`; false keeps it from being reported.
-   * Must not raise. NULL: report (but for stops and cancellations, which never are). */
+   * When it raises itself, the value is reported. NULL: report (but for stops and
+   * cancellations, which never are). */
   bool (*failed)(lua_State *L, lcro_entry *self, int index);
   /* Says into `out` whose error is about to be reported. NULL: nothing to say. */
   void (*describe)(const lcro_entry *self, char *out, size_t room);

@@ -14,7 +14,7 @@ static int l_limit_memory(lua_State *L)
   if (memory == NULL)
     return 0;
   if (limit >= 1 && limit < 1e15)
-    memory->limit = (size_t)limit;
+    lcro_memory_set_limit(memory, (size_t)limit);
   lua_pushnumber(L, (lua_Number)memory->used);
   lua_pushnumber(L, (lua_Number)memory->limit);
   return 2;

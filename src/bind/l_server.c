@@ -100,11 +100,13 @@ static bool handler_failed(lua_State *L, lcro_entry *entry, int index)
 {
   lcro_exchange *x = (lcro_exchange *)entry;
 
-  x->fail_status = lcro_error_status(L, index);
-  if (x->fail_status < 500)
-    return false;
+  x->fail_status = 500; /* should looking raise */
   x->app->handler_errors++;
-  return true;
+  x->fail_status = lcro_error_status(L, index);
+  if (x->fail_status >= 500)
+    return true;
+  x->app->handler_errors--;
+  return false;
 }
 
 static void handler_describe(const lcro_entry *entry, char *out, size_t room)

@@ -3,15 +3,55 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Nine tenths, without overflow. */
+static size_t most_of(size_t bytes)
+{
+  return bytes - bytes / 10;
+}
+
+void lcro_memory_set_limit(lcro_memory *memory, size_t limit)
+{
+  memory->limit = limit;
+  memory->alarm = most_of(limit);
+}
+
+/* Per cent of what is used now at which the next cycle begins: 200 is LuaJIT's own,
+ * less when that would be above the alarm. */
+static int pause_for(const lcro_memory *memory)
+{
+  size_t per_cent = memory->used / 100 + 1;
+  size_t pause = most_of(memory->limit) / per_cent;
+
+  return pause > 200 ? 200 : pause < 105 ? 105 : (int)pause;
+}
+
+void lcro_memory_relieve(lcro_memory *memory, lua_State *L)
+{
+  size_t room;
+
+  /* Until it is known what the collection brings: a finaliser may raise out of it. */
+  room = memory->limit > memory->used ? memory->limit - memory->used : 0;
+  memory->alarm = memory->used + room / 2;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  room = memory->limit > memory->used ? memory->limit - memory->used : 0;
+  if (memory->used <= most_of(memory->limit))
+    memory->alarm = most_of(memory->limit);
+  else /* in use, not garbage: collecting each time would bring nothing */
+    memory->alarm = memory->used + room / 2;
+  lua_gc(L, LUA_GCSETPAUSE, pause_for(memory));
+  lua_gc(L, LUA_GCRESTART, -1);
+}
+
 static void *allocate(void *arg, void *block, size_t old_size, size_t new_size)
 {
   lcro_memory *memory = arg;
+  size_t limit = memory->limit + memory->spare;
   void *fresh;
 
   if (block == NULL)
     old_size = 0;
-  if (new_size > old_size && (memory->used >= memory->limit ||
-                              new_size - old_size > memory->limit - memory->used))
+  if (new_size > old_size &&
+      (memory->used >= limit || new_size - old_size > limit - memory->used))
     return NULL;
   fresh = memory->inner(memory->inner_arg, block, old_size, new_size);
   if (fresh != NULL || new_size == 0)
@@ -34,7 +74,8 @@ static void *plain(void *arg, void *block, size_t old_size, size_t new_size)
 
 lua_State *lcro_memory_open(lcro_memory *memory, size_t limit)
 {
-  *memory = (lcro_memory){ .inner = plain, .limit = limit };
+  *memory = (lcro_memory){ .inner = plain };
+  lcro_memory_set_limit(memory, limit);
   return lua_newstate(allocate, memory);
 }
 
@@ -55,7 +96,8 @@ lua_State *lcro_memory_open(lcro_memory *memory, size_t limit)
 
   if (L == NULL)
     return NULL;
-  *memory = (lcro_memory){ .limit = limit };
+  *memory = (lcro_memory){ 0 };
+  lcro_memory_set_limit(memory, limit);
   memory->inner = lua_getallocf(L, &memory->inner_arg);
   memory->used = in_use(L);
   lua_setallocf(L, allocate, memory);
