@@ -123,18 +123,23 @@ function loading.load(name)
   return true, run_loader(name, loader)
 end
 
+---@async
+local function look_for(name)
+  if type(name) == "number" then name = tostring(name) end
+  if type(name) == "string" then return loading.load(name) end
+  local given = name == nil and "no value" or type(name)
+  return false, ("bad argument #1 to 'require' (string expected, got %s)"):format(given)
+end
+
 --- Loads a module unless it is loaded, and returns what it returned. Raises the texts
 --- of Lua 5.1 when there is no such module, or when it (through others) requires itself.
 ---@async
 ---@param name string
 ---@return any
 function loading.require(name)
-  if type(name) == "number" then name = tostring(name) end
-  if type(name) ~= "string" then
-    local given = name == nil and "no value" or type(name)
-    error(("bad argument #1 to 'require' (string expected, got %s)"):format(given), 2)
-  end
-  local ok, result = loading.load(name)
+  local module = loaded[name]
+  if module and module ~= SENTINEL then return module end
+  local ok, result = look_for(name)
   if not ok then error(result, 2) end
   return result
 end
@@ -151,10 +156,12 @@ function loading.dofile(name)
   return same(chunk()) -- not a tail call: the traceback shows both
 end
 
--- Loading is over when code is hot: at start these would be compiled in vain. (Asking for
--- what is loaded may well be part of hot code.)
-jit.off(loading.find, true)
+-- Loading is over when code is hot: at start these would be compiled in vain. What asks
+-- for a module that is there may well be part of hot code.
+jit.off(look_for)
 jit.off(run_loader, true)
+jit.off(loading.find, true)
+jit.off(loading.load)
 
 --- Puts both in the place of the stock functions.
 function loading.install()
