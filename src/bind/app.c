@@ -170,7 +170,7 @@ static void preload_core(lua_State *L)
 }
 
 /* Hardly anything of what is loaded at start is garbage: the first cycle waits until
- * the heap is four times what boot took, a megabyte. */
+ * the heap is four times what boot took, half a megabyte. */
 static void start_collector(lua_State *L)
 {
   int pause = lua_gc(L, LUA_GCSETPAUSE, 400);
