@@ -162,4 +162,18 @@ describe("a crolua whose script goes wrong #loop", function()
     ]]
     assert.equal("true\n", got.out, got.err)
   end)
+
+  it("refuses coroutine.yield in a fiber, and leaves coroutines of the script alone", function()
+    local got = run [[
+      routes[#routes + 1] = r.get("/yield", function() coroutine.yield(1) end)
+      local ask = serve()
+      print(ask "/yield", ask "/")
+      print(select(2, pcall(coroutine.yield, 1)))
+      local twice = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2 end)
+      print(twice(1), twice(4))
+      os.exit(0)
+    ]]
+    assert.matches("^500\t200\n[^\n]*coroutine.yield in a fiber, which nobody would resume[^\n]*\n2\t8\n$", got.out)
+    assert.matches("in the handler of GET /yield: [^\n]*app.lua:%d+: coroutine.yield in a fiber", got.err)
+  end)
 end)

@@ -27,6 +27,18 @@ local function report(err, traceback, what)
   fiber.report(what or "error in a fiber", err)
 end
 
+local yield, running, record_of = coroutine.yield, coroutine.running, fiber.record_of
+
+--- `coroutine.yield` of scripts. A fiber that yields by hand is resumed by nobody: its
+--- request would never be answered, nor let go when the client has left.
+local function yield_by_hand(...)
+  if record_of(running()) then
+    errors.misuse("coroutine.yield in a fiber, which nobody would resume: yield inside a coroutine of your own, "
+      .. "or wait with await or sleep")
+  end
+  return yield(...)
+end
+
 core.set_error_metatable(getmetatable(errors.STOP))
 
 if core.running then
@@ -44,6 +56,7 @@ if core.running then
     cancel = fiber.cancel_thread,
     report = report,
   }
+  coroutine.yield = yield_by_hand -- luacheck: ignore 122
 end
 
 return { write_report = write_report }
