@@ -1,7 +1,7 @@
 local cro = require "cro"
 local http = require "cro.http"
 local r = require "cro.http.router"
-local await, Promise = cro.await, cro.Promise
+local await, pawait, Promise = cro.await, cro.pawait, cro.Promise
 
 --- Sends, waits long enough for a reset to have come, and reads all there is.
 local function send_then_read_late(port, first, second)
@@ -94,5 +94,28 @@ describe("an orderly close #loop", function()
     assert.equal("fin", how)
     held:abort()
     await(service:stop { now = true })
+  end)
+
+  it("loses a connection to whoever writes on and on without waiting", function()
+    local accepted = Promise.new()
+    local port, tap = listen(function(connection) accepted:keep(connection) end) -- and does not read
+    local client = await(cro.tcp.connect("127.0.0.1", port))
+    await(accepted)
+    local piece, refused = ("x"):rep(65536), nil
+    for _ = 1, 1000 do
+      local promise = client:write(piece)
+      if promise:status() == "broken" then
+        refused = promise
+        break
+      end
+      promise:observe()
+    end
+    assert.is_truthy(refused)
+    assert.matches("await connection:write", refused:cause().message, 1, true)
+    for _, promise in ipairs { refused, client:closed(), client:write "more" } do
+      local _, err = pawait(promise)
+      assert.equal("limit", err.kind)
+    end
+    tap:close()
   end)
 end)

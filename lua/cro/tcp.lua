@@ -82,8 +82,12 @@ function Connection:supply()
   }
 end
 
+local UNHEEDED = "1 MiB was written after a write whose promise was not kept yet; "
+  .. "await connection:write(...) so that the peer can keep up"
+
 --- Sends bytes. The promise is kept at once while less than 64 KiB wait to be sent,
 --- else when that is so again; it breaks with kind "closed", "reset", "broken_pipe" or "aborted".
+--- Who does not wait for it and goes on for a MiB more loses the connection: kind "limit".
 ---@param data string
 ---@return cro.Promise
 function Connection:write(data)
@@ -92,7 +96,10 @@ function Connection:write(data)
   end
   local taken, err = self.box:write(data)
   if taken then return Promise.kept(true) end
-  if taken == nil then return Promise.broken(err) end
+  if taken == nil then
+    if err.kind == "limit" then err.message = err.message .. ": " .. UNHEEDED end
+    return Promise.broken(err)
+  end
   if self.room then return self.room end
   local room = Promise.made()
   self.room = room

@@ -1,9 +1,8 @@
 --- A stand-in for the core's HTTP in plain Lua: router, request, response, context, and
 --- what a server does with an application.
 ---
---- Specs install it as `cro.core` before they require modules of `cro.http`, so that all
---- that Lua decides is tested without C. It keeps to the same contract as the core, but
---- is written for reading: routes are tried one by one.
+--- Specs install it as `cro.core` before they require modules of `cro.http`, so that what
+--- Lua decides is tested without C. It is written for reading: routes are tried in turn.
 local fiber = require "cro.fiber"
 local json = require "spec.support.fake_json"
 local types = require "cro.http.router.types"
@@ -247,8 +246,7 @@ local RESPONSE = {
 }
 
 local context = core.methods.context
-
-function context:json_body() end
+context.json_body = function() end
 
 local function with_charset(media_type)
   if media_type:match "^text/[^;]*$" then return media_type .. "; charset=utf-8" end

@@ -116,9 +116,10 @@ struct cro_tcp {
   void *closed_arg;
   cro_timer deadline, stall;
   uint64_t write_idle;
-  cro_buf out;          /* gathered, not yet given to the kernel or to libuv */
-  net_writing *writing; /* what the kernel did not take; libuv writes it */
-  size_t stalled_at;    /* bytes left when `stall` was armed */
+  cro_buf out;             /* gathered, not yet given to the kernel or to libuv */
+  net_writing *writing;    /* what the kernel did not take; libuv writes it */
+  size_t stalled_at;       /* bytes left when `stall` was armed */
+  uint64_t over, over_max; /* pushed although it was full; and the most */
   uint64_t pushed, sent;
   cro_list flushes; /* of net_flush */
   net_text *texts;  /* peer, local; made when first asked for */

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { default_write_idle = 30000 };
+enum { default_write_idle = 30000, default_write_over = 1024 * 1024 };
 
 static cro_tcp *of_conn(const cro_conn *conn)
 {
@@ -325,6 +325,11 @@ void cro_tcp_patient(cro_tcp *tcp, bool on)
   tcp->patient = on;
 }
 
+void cro_tcp_write_over(cro_tcp *tcp, uint64_t bytes)
+{
+  tcp->over_max = bytes;
+}
+
 void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms)
 {
   tcp->write_idle = ms;
@@ -351,6 +356,7 @@ int cro_tcp_create(cro_tcp **out, cro_loop *loop, int fd, const net_address *pee
   tcp->ours = fd >= 0;
   tcp->peer = *peer;
   tcp->write_idle = default_write_idle;
+  tcp->over_max = default_write_over;
   cro_stage_init(&tcp->source, &source_ops);
   cro_stage_init(&tcp->sink, &cro_tcp_sink_ops);
   tcp->source.conn = tcp->sink.conn = &tcp->conn;

@@ -10,8 +10,9 @@
  * returns. Output is gathered in one buffer per connection and written by one
  * call at the end of the read event or loop turn; a push of 16 KiB or more
  * goes out at once with what is queued. The sink answers CRO_FULL while more than
- * 64 KiB wait in the queue and resumes below that. No progress for write_idle ms:
- * reset. An idle connection keeps no buffer.
+ * 64 KiB wait in the queue and resumes below that; who goes on pushing for a megabyte
+ * more loses the connection (CRO_E_LIMIT). No progress for write_idle ms: reset. An
+ * idle connection keeps no buffer.
  *
  * FIN from the peer is `finish` down the pipeline; the socket stays open for writing
  * until closed. A reset, a failed write and a peer that does not read are `fail`.
@@ -62,6 +63,10 @@ void cro_tcp_patient(cro_tcp *tcp, bool on);
 /* How long the peer may take nothing of what waits for it: 30000 unless set, 0 for
  * ever. */
 void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms);
+
+/* Bytes that may be pushed after the sink has answered CRO_FULL (1 MiB): for whoever
+ * cannot wait, or does not. Stages that count themselves ask for UINT64_MAX. */
+void cro_tcp_write_over(cro_tcp *tcp, uint64_t bytes);
 
 /* Bytes pushed and not yet with the kernel. */
 size_t cro_tcp_queued(const cro_tcp *tcp);

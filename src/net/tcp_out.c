@@ -248,6 +248,7 @@ static void settle(cro_tcp *tcp)
 {
   if (tcp->full && cro_tcp_queued(tcp) <= net_high_mark) {
     tcp->full = false;
+    tcp->over = 0;
     cro_stage_resume(&tcp->sink);
   }
   fire_flushes(tcp);
@@ -295,6 +296,18 @@ static int take(cro_tcp *tcp, cro_bytes bytes)
   return rc;
 }
 
+/* Who was told to wait and does not is heard for so long: nothing queues without end.
+ */
+static int count_over(cro_tcp *tcp, size_t len)
+{
+  if (!tcp->full)
+    return 0;
+  if (len > tcp->over_max - tcp->over)
+    return CRO_E_LIMIT;
+  tcp->over += len;
+  return 0;
+}
+
 static int sink_push(cro_stage *stage, const void *message)
 {
   cro_tcp *tcp = of_sink(stage);
@@ -308,7 +321,9 @@ static int sink_push(cro_stage *stage, const void *message)
   if (bytes->len == 0)
     return tcp->full ? CRO_FULL : 0;
   tcp->pushed += bytes->len;
-  rc = take(tcp, *bytes);
+  rc = count_over(tcp, bytes->len);
+  if (rc == 0)
+    rc = take(tcp, *bytes);
   if (rc != 0) {
     cro_tcp_end(tcp, rc, true, true);
     return rc;

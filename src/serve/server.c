@@ -262,6 +262,7 @@ static int open_connection(cro_server *server, cro_tcp *tcp)
   server->conn_count++;
   cro_tcp_on_closed(tcp, conn_closed, self);
   cro_tcp_write_idle(tcp, server->options.timeouts.write_idle);
+  cro_tcp_write_over(tcp, UINT64_MAX); /* the writer keeps limits.write_buffer */
   rc = compose(self);
   if (rc != 0)
     return rc;
