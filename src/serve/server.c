@@ -19,6 +19,7 @@ struct cro_server {
   cro_timer drain; /* fires when the drain has taken too long, or at once */
   void (*stopped)(void *arg);
   void *stopped_arg;
+  bool starting; /* a listen is on its way */
   bool stopping;
   void (*started)(void *arg, int err);
   void *started_arg;
@@ -386,10 +387,10 @@ static void drain_due(cro_timer *timer)
 {
   cro_server *server = CRO_CONTAINER(timer, cro_server, drain);
 
-  if (server->conn_count == 0)
-    finish_stop(server);
-  else
+  if (server->conn_count > 0)
     abort_all(server);
+  else if (!server->starting) /* else `listening` comes back to it */
+    finish_stop(server);
 }
 
 int cro_server_create(cro_server **out, cro_loop *loop,
@@ -434,6 +435,14 @@ static void listening(void *arg, int err, cro_listener *listener)
 {
   cro_server *server = arg;
 
+  server->starting = false;
+  if (server->stopping) { /* stopped while its name was looked up */
+    if (listener != NULL)
+      cro_listener_close(listener);
+    server->started(server->started_arg, CRO_E_ABORTED);
+    cro_loop_arm(server->loop, &server->drain, 0);
+    return;
+  }
   server->listener = listener;
   if (err == 0)
     set_label(server);
@@ -463,11 +472,14 @@ void cro_server_start(cro_server *server, void (*done)(void *arg, int err), void
   server->started = done;
   server->started_arg = arg;
   server->stopping = false;
+  server->starting = true;
   server->options.listen.max_connections = connections_of(server);
   rc = cro_listen(server->loop, &server->options.listen, &listener_ops, server,
                   listening);
-  if (rc != 0)
-    done(arg, rc);
+  if (rc == 0)
+    return;
+  server->starting = false;
+  done(arg, rc);
 }
 
 static void drain_all(cro_server *server)

@@ -53,6 +53,7 @@ Server.__index = Server
 Server.__name = "cro.http.Server"
 
 local CURES = {
+  aborted = "the service was stopped before it listened",
   address_in_use = "choose another port or stop the process that holds it",
   access = "choose a port above 1023 or run with the right to use this one",
   address_not_available = "choose an address of this machine, or 0.0.0.0 for all of them",
@@ -80,7 +81,9 @@ function Server:start()
   box:start(function(err) Promise.settle_kept(bound, err or false) end)
   local err = bound:await()
   if not err then return self end
-  self.box, self.job = false, false
+  if not self.stopping then
+    self.box, self.job = false, false
+  end
   return raise_cannot_start(self, err)
 end
 
