@@ -26,6 +26,9 @@ local DEBUG = os.getenv "CRO_DEBUG" == "1"
 local Promise = {}
 Promise.__index = Promise
 Promise.__name = "cro.Promise"
+-- What a promise that was made kept has not of its own: nobody will ever settle it.
+Promise.waiter, Promise.run, Promise.fn, Promise.from = false, false, false, false
+Promise.vowed, Promise.seen = true, false
 
 local function new(run, fn, from, vowed)
   -- Constants only: these keys are in the table's template, others would grow it.
@@ -214,7 +217,8 @@ function Promise:await()
     add_waiter(self, rec)
     fiber.suspend(rec, self)
   else
-    fiber.check()
+    local rec = S.current
+    if S.scope or rec.cancelled or rec.shield then fiber.check() end
   end
   if self.state == "kept" then return self.value end
   observe(self)
@@ -341,9 +345,11 @@ end
 ---@param ... any the value, true by default; what follows it is ignored
 ---@return cro.Promise
 function Promise.kept(...)
-  local promise, value = new(false, false, false, true), ...
+  local value = ...
   if value == nil and select("#", ...) == 0 then value = true end
-  promise.state, promise.value = "kept", value
+  local promise = setmetatable({ state = "kept", value = false }, Promise)
+  promise.value = value
+  if DEBUG then promise.origin = errors.place() end
   return promise
 end
 
