@@ -5,9 +5,6 @@
 --- do); returns the two functions that C enters on fibers of their own: `main` and
 --- `stuck`. Order of events, texts and exit statuses are those of Lua 5.1, and where
 --- that one is silent those of LuaJIT.
--- A trace that is stitched behind a call into C, inside a loop over pairs, goes on with a
--- wrong key in LuaJIT 2.1 of 2022: traces end at such calls instead.
-require("jit.opt").start "minstitch=100000"
 -- A server's garbage is short-lived and its live heap small: to let it grow to three times
 -- what lives before collecting again costs little memory and saves a third of the marking.
 collectgarbage("setpause", 300)
@@ -25,6 +22,7 @@ for at = #host.native, 1, -1 do
   package.cpath = extend(package.cpath, host.native[at] .. "/?.so")
 end
 
+require "cro.pairs" -- before anything loops over a table
 local runtime = require "cro.runtime"
 local S = require "cro.state"
 local errors = require "cro.errors"
