@@ -5,8 +5,8 @@
 --- do); returns the two functions that C enters on fibers of their own: `main` and
 --- `stuck`. Order of events, texts and exit statuses are those of Lua 5.1, and where
 --- that one is silent those of LuaJIT.
--- A server's garbage is short-lived and its live heap small: to let it grow to three times
--- what lives before collecting again costs little memory and saves a third of the marking.
+-- A server's garbage is short-lived and its live heap small: it may grow to three times what
+-- lives, not two, so that what lives is marked half as often.
 collectgarbage("setpause", 300)
 
 local host = ...

@@ -3,7 +3,7 @@
  * Work for Lua is an entry: an object of the caller's that pushes a function and
  * its arguments from inside the fiber (so that running out of memory there is an
  * ordinary Lua error) and is told when that function has left. Fibers are pooled
- * coroutines whose body is made by lua/cro/fiber.lua; a function that does not wait
+ * coroutines whose body is made by lua/cro/entry.lua; a function that does not wait
  * costs one resume.
  *
  * Nothing else calls lua_resume, and lua_pcall is called for the turn and the hooks
