@@ -15,16 +15,11 @@ bool cro_bytes_ieq(cro_bytes a, cro_bytes b)
   return true;
 }
 
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
 cro_bytes cro_bytes_trim(cro_bytes in)
 {
-  while (in.len > 0 && is_blank(in.at[0]))
+  while (in.len > 0 && cro_is_blank(in.at[0]))
     cro_bytes_take(&in, 1);
-  while (in.len > 0 && is_blank(in.at[in.len - 1]))
+  while (in.len > 0 && cro_is_blank(in.at[in.len - 1]))
     in.len--;
   return in;
 }

@@ -58,6 +58,12 @@ static inline size_t cro_bytes_find(cro_bytes in, char byte)
   return hit != NULL ? (size_t)(hit - in.at) : in.len;
 }
 
+/* SP or HTAB, what RFC 9110 calls a blank. */
+static inline bool cro_is_blank(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
 /* Without leading and trailing spaces and tabs. */
 cro_bytes cro_bytes_trim(cro_bytes in);
 

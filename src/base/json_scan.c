@@ -3,7 +3,9 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "base/utf8.h"
+#include "base/word.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -114,22 +116,13 @@ static inline const char *run_end(const char *at, const char *end, bool *beyond)
   return at;
 }
 
-static int hex_digit(char c)
-{
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The value of the four digits at `at`, or -1 - n when only n of them are there. */
 static int32_t hex_value(const char *at, const char *end)
 {
   int32_t value = 0;
 
   for (int i = 0; i < 4; i++) {
-    int digit = at + i < end ? hex_digit(at[i]) : -1;
+    int digit = at + i < end ? cro_hex_digit(at[i]) : -1;
 
     if (digit < 0)
       return -1 - i;
@@ -250,19 +243,16 @@ static size_t put_unit(cro_bytes text, size_t *at, char *out)
   return len;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
 /* Copies up to the next backslash, and says how much. The output is never ahead of the
  * input, so where eight bytes can be read there is room for them. */
 static inline size_t copy_run(const char *from, const char *end, char *out)
 {
   const char *at = from;
-  uint64_t word, slash;
+  uint64_t word;
 
   for (; end - at >= 8; at += 8, out += 8) {
     memcpy(&word, at, sizeof word);
-    slash = word ^ EACH('\\');
-    if ((((slash - EACH(1)) & ~slash) & EACH(0x80)) != 0)
+    if (cro_word_is(word, '\\') != 0)
       break;
     memcpy(out, &word, sizeof word);
   }

@@ -2,6 +2,7 @@
 
 #include "base/number.h"
 #include "base/utf8.h"
+#include "base/word.h"
 #include "bind/core.h"
 
 #include <math.h>
@@ -95,16 +96,11 @@ static int put_escaped(writer *self, cro_bytes text)
   return 0;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
 /* Not zero when one of eight bytes must be escaped. */
 static inline uint64_t stops(uint64_t word)
 {
-  uint64_t quote = word ^ EACH('"'), slash = word ^ EACH('\\'), del = word ^ EACH(0x7f);
-
-  return (((quote - EACH(1)) & ~quote) | ((slash - EACH(1)) & ~slash) |
-          ((del - EACH(1)) & ~del) | ((word - EACH(0x20)) & ~word)) &
-         EACH(0x80);
+  return cro_word_is(word, '"') | cro_word_is(word, '\\') | cro_word_is(word, 0x7f) |
+         cro_word_below(word, 0x20);
 }
 
 /* Up to seven bytes as eight, the missing ones harmless, and to `to`; no byte is read
@@ -121,11 +117,11 @@ static inline uint64_t copy_short(char *to, cro_bytes text)
     return (uint64_t)tail << 32 | head;
   }
   if (text.len == 0)
-    return EACH('a');
+    return CRO_WORD_EACH('a');
   to[0] = text.at[0];
   to[text.len / 2] = text.at[text.len / 2];
   to[text.len - 1] = text.at[text.len - 1];
-  return (EACH('a') << 24) | (uint64_t)(unsigned char)text.at[0] << 16 |
+  return (CRO_WORD_EACH('a') << 24) | (uint64_t)(unsigned char)text.at[0] << 16 |
          (uint64_t)(unsigned char)text.at[text.len / 2] << 8 |
          (uint64_t)(unsigned char)text.at[text.len - 1];
 }
@@ -152,28 +148,28 @@ static inline bool copy_plain(char *to, cro_bytes text, uint64_t *seen)
   return found == 0;
 }
 
-/* The text in quotes, into room for it, the quotes and `more`, which stays reserved. */
-static inline int put_string(writer *self, cro_bytes text, size_t more)
+/* The text in quotes, and room for the one byte that always follows: ':' or ','. */
+static inline int put_string(writer *self, cro_bytes text)
 {
   cro_buf *out = self->out;
   uint64_t seen;
   int rc = 0;
 
-  if (reserve(self, text.len + 2 + more) != 0)
+  if (reserve(self, text.len + 3) != 0)
     return CRO_E_NOMEM;
   put_byte(self, '"');
   if (copy_plain(out->at + out->len, text, &seen)) {
     out->len += text.len;
   } else {
-    seen = EACH(0x80); /* not all was looked at */
+    seen = CRO_WORD_HIGH; /* not all was looked at */
     rc = put_escaped(self, text);
     if (rc == 0)
-      rc = reserve(self, 1 + more);
+      rc = reserve(self, 2);
   }
   if (rc != 0)
     return rc;
   put_byte(self, '"');
-  return (seen & EACH(0x80)) == 0 || cro_utf8_ok(text)
+  return (seen & CRO_WORD_HIGH) == 0 || cro_utf8_ok(text)
              ? 0
              : refuse(self, "a string is not UTF-8");
 }
@@ -212,12 +208,11 @@ static bool is_marked_array(writer *self)
   return same;
 }
 
-/* The bracket that opens, and room for what follows one value. */
-static int put_open(writer *self, char bracket)
+static int put_mark(writer *self, char mark)
 {
-  if (reserve(self, 2) != 0)
+  if (reserve(self, 1) != 0)
     return CRO_E_NOMEM;
-  put_byte(self, bracket);
+  put_byte(self, mark);
   return 0;
 }
 
@@ -230,29 +225,18 @@ static int put_close(writer *self, char bracket)
     out->at[out->len - 1] = bracket;
     return 0;
   }
-  if (reserve(self, 1) != 0)
-    return CRO_E_NOMEM;
-  put_byte(self, bracket);
-  return 0;
-}
-
-static int put_comma(writer *self)
-{
-  if (reserve(self, 1) != 0)
-    return CRO_E_NOMEM;
-  put_byte(self, ',');
-  return 0;
+  return put_mark(self, bracket);
 }
 
 static int put_array(writer *self, int count)
 {
-  int rc = put_open(self, '[');
+  int rc = put_mark(self, '[');
 
   for (int i = 1; rc == 0 && i <= count; i++) {
     lua_rawgeti(self->L, -1, i);
     rc = put_value(self);
     if (rc == 0)
-      rc = put_comma(self);
+      rc = put_mark(self, ',');
     lua_pop(self->L, 1);
   }
   return rc != 0 ? rc : put_close(self, ']');
@@ -271,7 +255,7 @@ static int put_key(writer *self)
   if (type == LUA_TNUMBER)
     lua_pushvalue(L, -2);
   text.at = lua_tolstring(L, type == LUA_TNUMBER ? -1 : -2, &text.len);
-  rc = put_string(self, text, 1);
+  rc = put_string(self, text);
   if (rc == 0)
     put_byte(self, ':');
   if (type == LUA_TNUMBER)
@@ -282,7 +266,7 @@ static int put_key(writer *self)
 static int put_object(writer *self)
 {
   lua_State *L = self->L;
-  int rc = put_open(self, '{');
+  int rc = put_mark(self, '{');
 
   lua_pushnil(L);
   while (rc == 0 && lua_next(L, -2) != 0) {
@@ -290,7 +274,7 @@ static int put_object(writer *self)
     if (rc == 0)
       rc = put_value(self);
     if (rc == 0)
-      rc = put_comma(self);
+      rc = put_mark(self, ',');
     lua_pop(L, 1);
   }
   return rc != 0 ? rc : put_close(self, '}');
@@ -340,7 +324,7 @@ static int put_value(writer *self)
   switch (lua_type(L, -1)) {
   case LUA_TSTRING:
     text.at = lua_tolstring(L, -1, &text.len);
-    return put_string(self, text, 1);
+    return put_string(self, text);
   case LUA_TNUMBER:
     return put_number(self, lua_tonumber(L, -1));
   case LUA_TBOOLEAN:

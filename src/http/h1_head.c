@@ -6,16 +6,6 @@
 /* --- accounting ---------------------------------------------------------------------
  */
 
-static bool is_digit(char c)
-{
-  return c >= '0' && c <= '9';
-}
-
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
 static bool is_at(cro_bytes view, size_t at, cro_bytes what)
 {
   return at <= view.len && what.len <= view.len - at &&
@@ -77,13 +67,13 @@ static int account_field(cro_bytes view, cro_h1_slot *slot, uint32_t *at)
 
   if (name.at != *at || name.len == 0 || colon >= view.len || view.at[colon] != ':')
     return -400;
-  while (from < view.len && is_blank(view.at[from]))
+  while (from < view.len && cro_is_blank(view.at[from]))
     from++;
   end = value.len > 0 ? value.at + value.len : from;
   if ((value.len > 0 && from < value.at) || !is_at(view, end, CRO_B("\r\n")))
     return -400;
   *at = end + 2;
-  while (end > from && is_blank(view.at[end - 1]))
+  while (end > from && cro_is_blank(view.at[end - 1]))
     end--;
   slot->header = (cro_header){ { view.at + name.at, name.len },
                                { view.at + from, end > from ? end - from : 0 } };
@@ -219,7 +209,7 @@ static bool is_port(cro_bytes in)
   unsigned port = 0;
 
   for (size_t i = 0; i < in.len; i++) {
-    if (!is_digit(in.at[i]))
+    if (!cro_char_is(in.at[i], CRO_CHAR_DIGIT))
       return false;
     port = port * 10 + (unsigned)(in.at[i] - '0');
     if (port > 65535)

@@ -1,6 +1,7 @@
 #include "http/h1_scan.h"
 
 #include "base/text.h"
+#include "base/word.h"
 
 enum {
   version_bytes = sizeof " HTTP/1.1\r\n" - 1,
@@ -15,22 +16,8 @@ typedef struct cursor {
 /* --- eight bytes at a time -----------------------------------------------------------
  */
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGH UINT64_C(0x8080808080808080)
-
-/* The high bit of each byte below `limit` (at most 0x80), and of a DEL. Bytes above the
- * first one that is marked may be marked wrongly, for a borrow: only that one counts.
- */
-static uint64_t stops(uint64_t word, uint64_t limit)
-{
-  uint64_t low = (word - ONES * limit) & ~word;
-  uint64_t del = word ^ (ONES * 0x7f);
-
-  return (low | ((del - ONES) & ~del)) & HIGH;
-}
-
 /* Skips to the first byte below `limit`, to a DEL, or to one of the bytes above 0x7f
- * when `high` is HIGH (0: those pass). */
+ * when `high` is CRO_WORD_HIGH (0: those pass). */
 static inline void skip_to_stop(cursor *in, unsigned char limit, uint64_t high)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -38,9 +25,9 @@ static inline void skip_to_stop(cursor *in, unsigned char limit, uint64_t high)
     uint64_t word, found;
 
     memcpy(&word, in->at, sizeof word);
-    found = stops(word, limit) | (word & high);
+    found = cro_word_below(word, limit) | cro_word_is(word, 0x7f) | (word & high);
     if (found != 0) {
-      in->at += __builtin_ctzll(found) / 8;
+      in->at += cro_word_first(found);
       return;
     }
     in->at += 8;
@@ -90,7 +77,7 @@ static bool take_target(cro_h1_parser *parser, cursor *in)
 
   if (in->at == in->end || *in->at != '/')
     return false;
-  skip_to_stop(in, 0x21, HIGH);
+  skip_to_stop(in, 0x21, CRO_WORD_HIGH);
   len = (size_t)(in->at - from);
   parser->url = (cro_h1_span){ (uint32_t)(from - parser->view), (uint32_t)len };
   return len <= parser->limits->uri_bytes;
@@ -116,11 +103,6 @@ static void skip_value(cursor *in)
   }
 }
 
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
 /* One field line. Transfer-Encoding is declined: llhttp reads the chunks that follow.
  */
 static bool take_field(cursor *in, cro_header *field)
@@ -131,14 +113,14 @@ static bool take_field(cursor *in, cro_header *field)
   field->name = (cro_bytes){ from, (size_t)(in->at - from) };
   if (field->name.len == 0 || field->name.len == coding_bytes || !takes(in, ':'))
     return false;
-  while (in->at < in->end && is_blank(*in->at))
+  while (in->at < in->end && cro_is_blank(*in->at))
     in->at++;
   from = in->at;
   skip_value(in);
   end = in->at;
   if (!takes(in, '\r') || !takes(in, '\n'))
     return false;
-  while (end > from && is_blank(end[-1]))
+  while (end > from && cro_is_blank(end[-1]))
     end--;
   field->value = (cro_bytes){ from, (size_t)(end - from) };
   return true;
