@@ -22,6 +22,8 @@ if(CRO_SANITIZE)
   target_compile_definitions(cro_options INTERFACE CRO_SANITIZE=1)
 endif()
 if(CRO_COVERAGE)
+  # Without the edges that -fexceptions adds to every call, which no C code takes.
+  target_compile_options(cro_options INTERFACE -fno-exceptions)
   add_compile_options(--coverage -O0)
   add_link_options(--coverage)
 endif()
