@@ -47,7 +47,7 @@ static bool idle(const cro_loop *loop)
   cro_loop_stats stats;
 
   cro_loop_stats_get(loop, &stats);
-  return stats.tcp == 0 && stats.lingers == 0;
+  return stats.tcp + stats.unix_sockets + stats.pipes == 0 && stats.lingers == 0;
 }
 
 void lcro_app_close(lcro_app *app)

@@ -282,6 +282,8 @@ static void set_loop_stats(lua_State *L, const cro_loop *loop)
 
   cro_loop_stats_get(loop, &stats);
   set_count(L, "tcp", stats.tcp);
+  set_count(L, "unix_sockets", stats.unix_sockets);
+  set_count(L, "pipes", stats.pipes);
   set_count(L, "listeners", stats.listeners);
   set_count(L, "signals", stats.signals);
   set_count(L, "timers", stats.timers);

@@ -83,6 +83,22 @@ void lcro_tcp_abort(cro_tcp *tcp)
   cro_tcp_conn(tcp)->ops->abort(cro_tcp_conn(tcp));
 }
 
+/* core.stream_adopt(fd, shared) -> connection, or nil, err: of an open descriptor,
+ * which it owns from then on */
+static int l_core_stream_adopt(lua_State *L)
+{
+  lcro_app *app = lcro_app_running(L, "a stream");
+  int how = lua_toboolean(L, 2) ? CRO_STREAM_SHARED : 0;
+  lcro_tcp *box = lcro_tcp_push(L, app);
+  cro_tcp *tcp;
+  int rc = cro_stream_adopt(&tcp, app->loop, (int)luaL_checkinteger(L, 1), how);
+
+  if (rc != 0)
+    return lcro_fail(L, rc, "adopt", (cro_bytes){ NULL, 0 });
+  lcro_tcp_adopt(L, box, tcp);
+  return 1;
+}
+
 static const char closed_text[] = "the connection is closed";
 
 static cro_tcp *open_tcp(lua_State *L, lcro_tcp *box, const char *what)
@@ -373,5 +389,7 @@ static const luaL_Reg connection_methods[] = {
 void lcro_open_tcp(lua_State *L)
 {
   lcro_class(L, connection_class, connection_methods, l_connection_gc);
+  lua_pushcfunction(L, l_core_stream_adopt);
+  lua_setfield(L, -2, "stream_adopt");
   lcro_open_listen(L);
 }

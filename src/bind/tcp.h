@@ -27,7 +27,11 @@ typedef struct lcro_tcp {
 /* Raises when the value at `index` is no connection box. */
 lcro_tcp *lcro_check_tcp(lua_State *L, int index);
 
-/* Pushes a box without a socket; may raise. Then the box on top takes one over. */
+/* How a connection comes to Lua, from TCP or from cro_stream_adopt. First a box without
+ * a socket is pushed (the only step that may raise), then the socket is opened, then
+ * the box takes it over. Lua wraps it: require("cro.connection").wrap(box, name). The
+ * socket closes when the box is collected unread; `closed` of the cro_tcp is the box's.
+ * A box that took no socket over is worthless and harmless. */
 lcro_tcp *lcro_tcp_push(lua_State *L, lcro_app *app);
 void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp);
 

@@ -43,6 +43,8 @@ void net_address_text(const net_address *address, net_text *out)
       return;
     uv_ip6_name(&address->v6, out->host, sizeof out->host);
     add_scope(address, out->host);
+  } else if (address->sa.sa_family == AF_UNIX) {
+    snprintf(out->host, sizeof out->host, "unix:");
   }
 }
 

@@ -55,7 +55,7 @@ static void go_on(cro_connecting *self);
 static int learn_fd(cro_tcp *tcp)
 {
   uv_os_fd_t fd;
-  int rc = uv_fileno((uv_handle_t *)&tcp->uv, &fd);
+  int rc = uv_fileno(&tcp->uv.handle, &fd);
 
   tcp->fd = rc == 0 ? fd : -1;
   return rc;
@@ -109,8 +109,8 @@ static int try_address(cro_connecting *self, const net_address *address)
     return rc;
   rc = cro_tcp_open(attempt->tcp);
   if (rc == 0)
-    rc = cro_net_err(
-        uv_tcp_connect(&attempt->req, &attempt->tcp->uv, &address->sa, on_connected));
+    rc = cro_net_err(uv_tcp_connect(&attempt->req, &attempt->tcp->uv.tcp, &address->sa,
+                                    on_connected));
   if (rc != 0) {
     cro_tcp_end(attempt->tcp, rc, false, false);
     cro_free(attempt);

@@ -106,7 +106,8 @@ static int watch(cro_loop *loop, int fd, size_t left)
 /* True when the peer may be in the middle of sending. */
 static bool is_needed(cro_tcp *tcp, size_t *left)
 {
-  if (tcp->eof || (tcp->fin_out && !tcp->patient) || tcp->loop->destroying)
+  if (!tcp->lingers || tcp->eof || (tcp->fin_out && !tcp->patient) ||
+      tcp->loop->destroying)
     return false;
   return drain(tcp->loop, tcp->fd, left) == DRAIN_EMPTY &&
          (tcp->patient || *left < linger_bytes);

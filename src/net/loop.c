@@ -276,7 +276,9 @@ void cro_loop_give_up_names(cro_loop *loop)
 void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
 {
   *out = (cro_loop_stats){
-    .tcp = loop->tcp_count,
+    .tcp = loop->kinds[NET_INET],
+    .unix_sockets = loop->kinds[NET_UNIX],
+    .pipes = loop->kinds[NET_PIPE] + loop->kinds[NET_TERMINAL],
     .listeners = loop->listener_count,
     .signals = loop->signal_count,
     .timers = cro_wheel_count(loop->wheel),

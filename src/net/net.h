@@ -26,6 +26,15 @@ enum {
   net_lookups_max = 8,        /* threads that look names up; not of that pool */
 };
 
+/* What the descriptor is: what may be asked of it. */
+typedef enum net_kind {
+  NET_INET,     /* a TCP socket */
+  NET_UNIX,     /* a socket of the unix family: no address, no options of TCP */
+  NET_PIPE,     /* no socket: read, write, close; usually in one direction */
+  NET_TERMINAL, /* the same in both; its end is EIO, and the end of writing too */
+  net_kinds
+} net_kind;
+
 struct cro_loop {
   uv_loop_t uv;
   uv_prepare_t prepare; /* the turn */
@@ -56,6 +65,7 @@ struct cro_loop {
   uint64_t accepted, accepted_max; /* over all listeners; max 0: no limit of its own */
   cro_list lingers;                /* of net_lingering */
   size_t linger_count;
+  size_t kinds[net_kinds]; /* of the connections, tcp_count in all */
   size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
   cro_buf spare[net_spare_bufs];
   size_t spares;
@@ -124,10 +134,16 @@ struct cro_tcp {
   cro_list flushes; /* of net_flush */
   net_text *texts;  /* peer, local; made when first asked for */
   net_address peer;
-  uv_tcp_t uv;
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;   /* NET_INET */
+    uv_pipe_t pipe; /* the others */
+  } uv;
   int fd;
   int err; /* why it ends */
   tcp_life life;
+  net_kind kind;
   cro_wait waits_for;
   bool ours; /* `fd` is not yet libuv's to close */
   bool started, reading, paused;
@@ -139,11 +155,20 @@ struct cro_tcp {
   bool closing; /* close behind the queue */
   bool full;    /* CRO_FULL was answered */
   bool patient; /* lingers whenever the peer has not sent FIN */
+  bool lingers; /* at all */
+  bool unread;  /* nothing can be read: its input is at its end */
+  bool shared;  /* others hold the open file too: blocking again when we close */
 };
 
-/* A connection over `fd` (TCP_RAW), or without a socket when fd is -1.
- * CRO_E_NOMEM leaves fd open. */
+/* A connection over the socket `fd` (TCP_RAW), or without one when fd is -1. It is of
+ * the unix family when `peer` says so. CRO_E_NOMEM leaves fd open. */
 int cro_tcp_create(cro_tcp **out, cro_loop *loop, int fd, const net_address *peer);
+
+/* It is of that kind; before it is used. */
+void cro_tcp_is(cro_tcp *tcp, net_kind kind);
+
+/* stream.c: the mode of the open file, for all who share it. */
+void net_set_blocking(int fd, bool on);
 
 /* Hands the socket to libuv. */
 int cro_tcp_open(cro_tcp *tcp);

@@ -29,7 +29,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 void cro_tcp_stop_reading(cro_tcp *tcp)
 {
   if (tcp->reading)
-    uv_read_stop((uv_stream_t *)&tcp->uv);
+    uv_read_stop(&tcp->uv.stream);
   tcp->reading = false;
 }
 
@@ -70,15 +70,24 @@ static void at_eof(cro_tcp *tcp)
   took(tcp, cro_emit_finish(&tcp->source));
 }
 
+/* A terminal whose other side has gone takes nothing more either. */
+static void hang_up(cro_tcp *tcp)
+{
+  if (tcp->kind == NET_TERMINAL)
+    cro_tcp_end(tcp, 0, false, false);
+}
+
 /* One read event: `nread` bytes are in the shared buffer, 0 is FIN, < 0 a cro_err. */
 static void read_event(cro_tcp *tcp, ssize_t nread)
 {
-  if (nread > 0)
+  if (nread > 0) {
     push(tcp, (size_t)nread);
-  else if (nread == 0)
+  } else if (nread == 0 || (nread == CRO_E_IO && tcp->kind == NET_TERMINAL)) {
     at_eof(tcp);
-  else
+    hang_up(tcp);
+  } else {
     cro_tcp_end(tcp, (int)nread, true, false);
+  }
   cro_tcp_flush(tcp);
 }
 
@@ -102,7 +111,7 @@ static int start_reading(cro_tcp *tcp)
     return 0;
   rc = cro_tcp_open(tcp);
   if (rc == 0)
-    rc = cro_net_err(uv_read_start((uv_stream_t *)&tcp->uv, on_alloc, on_read));
+    rc = cro_net_err(uv_read_start(&tcp->uv.stream, on_alloc, on_read));
   tcp->reading = rc == 0;
   return rc;
 }
@@ -147,7 +156,9 @@ void cro_tcp_first_read(cro_tcp *tcp)
 {
   int rc;
 
-  if (tcp->life == TCP_RAW && !tcp->paused && !tcp->closing)
+  if (tcp->unread)
+    read_event(tcp, 0);
+  else if (tcp->life == TCP_RAW && !tcp->paused && !tcp->closing)
     try_read(tcp); /* else output that did not fit has handed it to libuv already */
   if (tcp->life == TCP_CLOSED)
     return; /* the whole exchange without libuv */
@@ -163,7 +174,7 @@ int cro_tcp_start(cro_tcp *tcp, bool at_once)
   if (tcp->started)
     return CRO_E_STATE;
   tcp->started = true;
-  if (!at_once || tcp->life != TCP_RAW)
+  if (!tcp->unread && (!at_once || tcp->life != TCP_RAW))
     return start_reading(tcp);
   cro_list_push(&tcp->loop->fresh, &tcp->fresh);
   cro_loop_again(tcp->loop);
@@ -315,6 +326,8 @@ int cro_tcp_nodelay(cro_tcp *tcp, bool on)
 
   if (tcp->life == TCP_CLOSED)
     return CRO_E_CLOSED;
+  if (tcp->kind != NET_INET)
+    return CRO_E_NOTSUP;
   if (setsockopt(tcp->fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value) != 0)
     return cro_err_from_errno(errno);
   return 0;
@@ -341,6 +354,13 @@ void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms)
 
 /* --- life ------------------------------------------------------------------------- */
 
+void cro_tcp_is(cro_tcp *tcp, net_kind kind)
+{
+  tcp->loop->kinds[tcp->kind]--;
+  tcp->kind = kind;
+  tcp->loop->kinds[kind]++;
+}
+
 int cro_tcp_create(cro_tcp **out, cro_loop *loop, int fd, const net_address *peer)
 {
   static uint64_t ids;
@@ -355,6 +375,7 @@ int cro_tcp_create(cro_tcp **out, cro_loop *loop, int fd, const net_address *pee
   tcp->fd = fd;
   tcp->ours = fd >= 0;
   tcp->peer = *peer;
+  tcp->lingers = true;
   tcp->write_idle = default_write_idle;
   tcp->over_max = default_write_over;
   cro_stage_init(&tcp->source, &source_ops);
@@ -368,10 +389,20 @@ int cro_tcp_create(cro_tcp **out, cro_loop *loop, int fd, const net_address *pee
   cro_timer_init(&tcp->stall, cro_tcp_stalled);
   cro_list_push(&loop->tcps, &tcp->node);
   loop->tcp_count++;
+  loop->kinds[NET_INET]++;
+  if (peer->sa.sa_family == AF_UNIX)
+    cro_tcp_is(tcp, NET_UNIX);
   if (loop->tcp_count > loop->tcp_peak)
     loop->tcp_peak = loop->tcp_count;
   *out = tcp;
   return 0;
+}
+
+static int init_handle(cro_tcp *tcp)
+{
+  if (tcp->kind == NET_INET)
+    return uv_tcp_init(&tcp->loop->uv, &tcp->uv.tcp);
+  return uv_pipe_init(&tcp->loop->uv, &tcp->uv.pipe, 0);
 }
 
 int cro_tcp_open(cro_tcp *tcp)
@@ -382,14 +413,15 @@ int cro_tcp_open(cro_tcp *tcp)
     return 0;
   if (tcp->life == TCP_CLOSED)
     return CRO_E_CLOSED;
-  rc = uv_tcp_init(&tcp->loop->uv, &tcp->uv);
+  rc = init_handle(tcp);
   if (rc != 0)
     return cro_net_err(rc);
-  tcp->uv.data = tcp;
+  tcp->uv.handle.data = tcp;
   tcp->life = TCP_OPEN;
   if (tcp->fd < 0)
     return 0;
-  rc = uv_tcp_open(&tcp->uv, tcp->fd);
+  rc = tcp->kind == NET_INET ? uv_tcp_open(&tcp->uv.tcp, tcp->fd)
+                             : uv_pipe_open(&tcp->uv.pipe, tcp->fd);
   tcp->ours = rc != 0;
   return cro_net_err(rc);
 }
@@ -399,12 +431,22 @@ static void on_uv_closed(uv_handle_t *handle)
   cro_tcp_finalise(handle->data);
 }
 
-static void reset_on_close(int fd)
+static void reset_on_close(const cro_tcp *tcp)
 {
   struct linger none = { .l_onoff = 1, .l_linger = 0 };
 
-  if (fd >= 0)
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  if (tcp->fd >= 0 && tcp->kind == NET_INET)
+    (void)setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
+/* The standard descriptors stay open, as with libuv: the next file opened would pass
+ * for one of them. */
+static void release_fd(const cro_tcp *tcp)
+{
+  if (tcp->shared)
+    net_set_blocking(tcp->fd, true);
+  if (tcp->ours && tcp->fd > STDERR_FILENO)
+    close(tcp->fd);
 }
 
 void cro_tcp_end(cro_tcp *tcp, int err, bool broken, bool reset)
@@ -423,11 +465,10 @@ void cro_tcp_end(cro_tcp *tcp, int err, bool broken, bool reset)
   cro_loop_disarm(tcp->loop, &tcp->deadline);
   cro_loop_disarm(tcp->loop, &tcp->stall);
   if (reset)
-    reset_on_close(tcp->fd);
-  if (tcp->ours)
-    close(tcp->fd);
+    reset_on_close(tcp);
+  release_fd(tcp);
   if (was == TCP_OPEN) {
-    uv_close((uv_handle_t *)&tcp->uv, on_uv_closed);
+    uv_close(&tcp->uv.handle, on_uv_closed);
     return;
   }
   cro_list_push(&tcp->loop->ending, &tcp->dirty);
@@ -476,6 +517,7 @@ void cro_tcp_finalise(cro_tcp *tcp)
   cro_free(tcp->texts);
   cro_list_remove(&tcp->node);
   loop->tcp_count--;
+  loop->kinds[tcp->kind]--;
   give_back(loop);
   cro_free(tcp);
 }

@@ -1,4 +1,9 @@
-/* net/tcp.h - TCP connections as the two ends of a pipeline, and listeners.
+/* net/tcp.h - stream connections as the two ends of a pipeline, and listeners.
+ *
+ * A cro_tcp is mostly a TCP connection, but carries any descriptor that is a stream and
+ * can be waited for: sockets of the unix family, pipes, terminals (cro_stream_adopt).
+ * What is special to TCP (addresses, SO_LINGER, TCP_NODELAY, lingering) is left out on
+ * the others; all that follows holds for them too.
  *
  * A cro_tcp owns one socket, its cro_conn, a source stage (bytes in) and a sink
  * stage (bytes out). The pipeline between them is linked by whoever accepted or
@@ -50,7 +55,8 @@ int cro_tcp_start(cro_tcp *tcp, bool at_once);
 void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err),
                        void *arg);
 
-/* TCP_NODELAY: small writes go out at once. 0 or what the system says, negative. */
+/* TCP_NODELAY: small writes go out at once. 0 or what the system says, negative;
+ * CRO_E_NOTSUP on what is no TCP. */
 int cro_tcp_nodelay(cro_tcp *tcp, bool on);
 
 /* An orderly close says FIN; then, as long as the peer does not, input is thrown away,
@@ -74,6 +80,34 @@ size_t cro_tcp_queued(const cro_tcp *tcp);
 /* fn(arg, err) once when everything queued now is with the kernel, or failed; by the
  * loop, never before this returns. Negative: fn will not be called. */
 int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg);
+
+/* --- any stream ------------------------------------------------------------------ */
+
+enum {
+  /* The open file is shared with other processes (standard input, inherited): it is
+   * left non-blocking no longer than need be, and its descriptor survives exec. */
+  CRO_STREAM_SHARED = 1,
+};
+
+/* Makes a connection of an open descriptor, not yet reading: link, attach, start, as
+ * with `accepted`. Takes it over when it answers 0, leaves it alone otherwise:
+ * CRO_E_INVAL for what is no stream or cannot be waited for (files, directories,
+ * datagram and listening sockets), CRO_E_EXISTS for a shared descriptor that a
+ * connection of this loop has, CRO_E_NOMEM, CRO_E_CLOSED while the loop ends.
+ * `how`: 0 or CRO_STREAM_*. The descriptor is made non-blocking and close-on-exec.
+ *
+ * - A pipe, or anything else opened in one direction: a write-only one is at its end of
+ *   input at once when it is started (`finish`), and closes when its sink has finished;
+ *   that nobody reads it shows at the next write (CRO_E_PIPE). A read-only one answers
+ *   CRO_E_CLOSED to a push, and closes by itself at its end.
+ * - A pty master ends when the last process has left the other side (EIO there): it
+ * then closes. It has no half-close: `finish` of its sink sends nothing (write the
+ *   terminal's EOF character, usually 4, instead). Open the slave side before: without
+ *   one the master is at its end at once.
+ * - A socket of the unix family or a pipe does not linger and knows no write_idle
+ *   deadline unless one is set: the other side is no stranger.
+ * - Its peer and its own address are "unix:" or "", port -1. */
+int cro_stream_adopt(cro_tcp **out, cro_loop *loop, int fd, int how);
 
 /* --- listening ------------------------------------------------------------------ */
 

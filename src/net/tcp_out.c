@@ -41,7 +41,7 @@ size_t cro_tcp_queued(const cro_tcp *tcp)
   size_t queued = tcp->out.len;
 
   if (tcp->life == TCP_OPEN && tcp->writing != NULL)
-    queued += uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->uv);
+    queued += uv_stream_get_write_queue_size(&tcp->uv.stream);
   return queued;
 }
 
@@ -58,7 +58,7 @@ static void arm_stall(cro_tcp *tcp, size_t left)
 void cro_tcp_stalled(cro_timer *timer)
 {
   cro_tcp *tcp = CRO_CONTAINER(timer, cro_tcp, stall);
-  size_t left = uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->uv);
+  size_t left = uv_stream_get_write_queue_size(&tcp->uv.stream);
 
   if (tcp->life != TCP_OPEN || tcp->writing == NULL)
     return;
@@ -105,7 +105,7 @@ static int hand_over(cro_tcp *tcp)
   writing->buf = tcp->out;
   tcp->out = (cro_buf){ 0 };
   buf = uv_buf_init(writing->buf.at, (unsigned)writing->buf.len);
-  rc = uv_write(&writing->req, (uv_stream_t *)&tcp->uv, &buf, 1, on_written);
+  rc = uv_write(&writing->req, &tcp->uv.stream, &buf, 1, on_written);
   if (rc != 0) {
     cro_loop_give_buf(tcp->loop, &writing->buf);
     cro_free(writing);
@@ -130,13 +130,20 @@ static ssize_t send_parts(int fd, struct iovec *parts, size_t count)
   return sendmsg(fd, &msg, MSG_NOSIGNAL);
 }
 
+static ssize_t write_parts(const cro_tcp *tcp, struct iovec *parts, size_t count)
+{
+  if (tcp->kind <= NET_UNIX)
+    return send_parts(tcp->fd, parts, count);
+  return writev(tcp->fd, parts, (int)count);
+}
+
 /* 0 with *taken, or a cro_err. A full socket takes 0 bytes. */
 static int write_some(cro_tcp *tcp, struct iovec *parts, size_t count, size_t *taken)
 {
   ssize_t n;
 
   do
-    n = send_parts(tcp->fd, parts, count);
+    n = write_parts(tcp, parts, count);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
     return cro_err_from_errno(errno);
@@ -239,6 +246,8 @@ int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg)
 static void send_fin(cro_tcp *tcp)
 {
   tcp->fin_out = true;
+  if (tcp->kind > NET_UNIX)
+    return; /* closing is all that a pipe can say */
   if (shutdown(tcp->fd, SHUT_WR) != 0 && errno != ENOTCONN)
     cro_tcp_end(tcp, cro_err_from_errno(errno), true, true);
 }
@@ -261,7 +270,7 @@ static void settle(cro_tcp *tcp)
   }
   if (tcp->fin && !tcp->fin_out)
     send_fin(tcp);
-  if (tcp->fin_out && tcp->eof)
+  if (tcp->fin_out && (tcp->eof || tcp->unread))
     cro_tcp_end(tcp, 0, false, false);
 }
 

@@ -106,12 +106,10 @@ static void greet(loopback *self)
   free(bytes);
 }
 
-static void on_accepted(void *arg, cro_tcp *tcp)
+static void take_over(loopback *self, cro_tcp *tcp)
 {
-  loopback *self = arg;
   cro_conn *conn = cro_tcp_conn(tcp);
 
-  self->accepted++;
   self->tcp = tcp;
   self->probe.stage = (cro_stage){ 0 };
   probe_init(&self->probe);
@@ -122,6 +120,24 @@ static void on_accepted(void *arg, cro_tcp *tcp)
   CHECK_INT(0, cro_tcp_start(tcp, self->at_once));
   if (self->greeting > 0)
     greet(self);
+}
+
+static void on_accepted(void *arg, cro_tcp *tcp)
+{
+  loopback *self = arg;
+
+  self->accepted++;
+  take_over(self, tcp);
+}
+
+int loopback_adopt(loopback *self, int fd, int how)
+{
+  cro_tcp *tcp;
+  int rc = cro_stream_adopt(&tcp, self->loop, fd, how);
+
+  if (rc == 0)
+    take_over(self, tcp);
+  return rc;
 }
 
 static void on_listening(void *arg, int err, cro_listener *listener)

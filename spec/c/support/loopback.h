@@ -41,6 +41,9 @@ typedef struct loopback {
 
 void loopback_open(loopback *self);
 void loopback_close(loopback *self);
+/* Makes the connection under test of `fd`, linked with the probe and started; what
+ * cro_stream_adopt answered. */
+int loopback_adopt(loopback *self, int fd, int how);
 /* A connected blocking client, accepted and started at the other end. */
 int loopback_client(loopback *self);
 
