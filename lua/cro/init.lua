@@ -9,6 +9,7 @@ local report = require "cro.report"
 ---@field Promise cro.Promise the class, with `new`, `kept`, `broken`, `after`, `at`, `all_of`, `any_of`
 ---@field Supplier cro.Supplier live sources: `new`, `preserving`
 ---@field Supply cro.Supply the class and its sources: `interval`, `from_list`, `on_demand`, ...
+---@field Channel cro.Channel the class: bounded queues, each value for one receiver
 ---@field start fun(fn: function, ...: any): cro.Promise runs a function on a fiber of its own
 ---@field await async fun(what: cro.Promise|cro.Supply|table): any waits for a value; raises what broke it
 ---@field pawait async fun(what: cro.Promise|cro.Supply|table): any, any the same; nil and the error instead
@@ -78,6 +79,7 @@ local FIELDS = {
 
 --- Names that are modules.
 local MODULES = {
+  Channel = "cro.channel",
   tcp = "cro.tcp",
   signal = "cro.signal",
   json = "cro.json",

@@ -18,6 +18,7 @@ later.add(Supply, "cro.supply.combine",
 later.add(Supply, "cro.supply.text", { "lines", "words", "decode" })
 later.add(Supply, "cro.supply.time", { "interval" })
 later.add(Supply, "cro.supply.each", { "each" })
+later.add(Supply, "cro.channel.taps", { "channel" })
 
 local reactive = {
   Promise = Promise,

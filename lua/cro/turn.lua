@@ -19,10 +19,10 @@ local turn = {}
 local trace, STOP, LAST = errors.trace, errors.STOP, errors.LAST
 local push_ring, take_ring, push_ready = ring.push, ring.take, fiber.push
 
-local VALUE, DONE, QUIT, EMIT, OLDEST = 1, 2, 3, 4, 5
---- Kinds of mailbox entries: a value, the end, a failure, a value whose emitter
---- waits, the oldest value of the line's own ring.
-turn.VALUE, turn.DONE, turn.QUIT, turn.EMIT, turn.OLDEST = VALUE, DONE, QUIT, EMIT, OLDEST
+local VALUE, DONE, QUIT, EMIT, OLDEST, TAKE = 1, 2, 3, 4, 5, 6
+--- Kinds of mailbox entries: a value, the end, a failure, a value whose emitter waits, the
+--- oldest value of the line's own ring, values to be fetched from whoever posted this.
+turn.VALUE, turn.DONE, turn.QUIT, turn.EMIT, turn.OLDEST, turn.TAKE = VALUE, DONE, QUIT, EMIT, OLDEST, TAKE
 
 --- Holds the turn of an owner that waits in the ready queue for its mailbox.
 local SCHEDULED = { waiting = false }
@@ -329,6 +329,7 @@ local function handle(owner, line, kind, value)
   if kind == VALUE or kind == OLDEST then return handle_queued(owner, line, kind, value) end
   if kind == EMIT then return handle_emit(owner, line, value) end
   if line.closed then return end
+  if kind == TAKE then return value:give(owner, handle_value) end
   if kind == QUIT then return deliver_quit(owner, line, value) end
   local ok, err = xpcall(flush_operators, trace, line)
   if ok then return end
