@@ -17,9 +17,9 @@ local function with_shield(shield, fn, ...)
   local rec = S.current
   local outer = rec.shield
   shield.fiber = rec
-  rec.shield = shield
+  fiber.set_shield(rec, shield)
   local results = { xpcall(fn, errors.trace, ...) }
-  rec.shield = outer
+  fiber.set_shield(rec, outer)
   if shield.timer then shield.timer:close() end
   return results
 end
@@ -89,7 +89,9 @@ fiber.on_job_end(function(rec)
     fiber.run_now(cleanup.run, defers, "a deferred function")
   end
   if rec.taps then roots.release(rec) end
-  rec.used, rec.cancelled, rec.shield = false, false, false
+  rec.used = false
+  if not rec.guarded then return end
+  rec.guarded, rec.cancelled, rec.shield = false, false, false
 end)
 
 --- Runs what every living fiber has deferred; for the end of the program.

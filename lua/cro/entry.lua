@@ -33,8 +33,11 @@ function fiber.entry(begin, finish, failed)
       state.current = rec
       call(start())
       if rec.used then fiber.end_job(rec) end
-      state.current, state.scope = rec.outer, rec.outer_scope
-      if outer ~= outside then
+      outer = rec.outer -- none any more when it has waited
+      if outer == outside then
+        state.current, state.scope = outside, false
+      else
+        state.current, state.scope = outer, rec.outer_scope
         rec.outer, rec.outer_scope = outside, false
       end
       if not stop() then pause() end

@@ -8,6 +8,8 @@
 ---
 --- A coroutine that was made here or by C has one record for all its jobs. A
 --- coroutine that raised is never used again.
+---
+--- Eight fields fill a table of eight; what few fibers need is added later.
 local S = require "cro.state"
 local errors = require "cro.errors"
 local misplaced = require "cro.misplaced"
@@ -27,8 +29,8 @@ local MAX_POOL = 1024
 fiber.cleanup_seconds = 5
 
 local host
--- Weak on both sides: a record names its coroutine, which the collector would not see
--- through. While a coroutine lives its stack holds the record.
+-- Of the coroutines that C made. Weak on both sides: a record names its coroutine, which
+-- the collector would not see through. While a coroutine lives its stack holds the record.
 local by_thread = setmetatable({}, { __mode = "kv" })
 local pool, pooled = {}, 0
 local ready, ready_count = {}, 0
@@ -77,27 +79,24 @@ function fiber.push(entry)
 end
 local push = fiber.push
 
+--- What a record has not of its own.
+local Record = {}
+Record.__index = { cancelled = false, shield = false, outer_scope = false }
+
 local function new_record(co)
+  -- Constants only: these keys are in the table's template, others would grow it.
   local rec = {
-    co = co,
+    co = false,
     waiting = false,
-    value = nil,
+    value = false,
     scope = false,
-    cancelled = false,
-    shield = false,
+    guarded = false,
     used = false,
     run = false,
-    fn = false,
-    a = nil,
-    b = nil,
-    outer = OUTSIDE,
-    outer_scope = false,
-    failed = nil,
-    defers = nil,
-    taps = nil,
+    outer = false,
   }
-  by_thread[co] = rec
-  return rec
+  rec.co, rec.outer = co, OUTSIDE
+  return setmetatable(rec, Record)
 end
 
 local function lost(rec, err)
@@ -110,27 +109,30 @@ local function lost(rec, err)
   if not errors.is_unwinding(err) then fiber.report("error in a fiber", err) end
 end
 
---- Lets a fiber go on until it ends or waits. `waiting` must be cleared before.
-local function continue(rec)
+--- Lets a fiber run until it ends or waits: a pooled one this function, one that waited
+--- what comes next. `waiting` must be cleared before.
+local function continue(rec, fn, a, b)
   local current, scope = S.current, S.scope
   S.current, S.scope = rec, rec.scope
   S.depth = S.depth + 1
-  local ok, err = resume(rec.co)
+  local ok, err = resume(rec.co, fn, a, b)
   S.depth = S.depth - 1
   S.current, S.scope = current, scope
   if not ok then lost(rec, err) end
 end
 
 local function pool_body(rec)
-  yield()
   while true do
-    rec.fn(rec.a, rec.b)
+    local fn, a, b = yield()
+    if not fn then -- it waited for its turn
+      fn, rec.value = rec.value, false
+    end
+    fn(a, b)
     if rec.used then settle_job(rec) end
-    rec.fn, rec.a, rec.b, rec.scope = false, nil, nil, false
+    rec.scope = false
     if pooled >= MAX_POOL then return end
     pooled = pooled + 1
     pool[pooled] = rec
-    yield()
   end
 end
 
@@ -154,9 +156,9 @@ end
 ---@param b any
 function fiber.run_now(fn, a, b)
   local rec = take_pooled()
-  rec.fn, rec.a, rec.b = fn, a, b
-  if S.depth >= MAX_DEPTH then return push(rec) end
-  continue(rec)
+  if S.depth < MAX_DEPTH then return continue(rec, fn, a, b) end
+  rec.value = function() return fn(a, b) end
+  return push(rec)
 end
 
 --- Starts a function on a fiber of its own in the next turn.
@@ -165,7 +167,7 @@ end
 ---@return cro.Fiber
 function fiber.start(fn, ...)
   local rec, n, args = take_pooled(), select("#", ...), { ... }
-  rec.fn = n == 0 and fn or function() return fn(unpack(args, 1, n)) end
+  rec.value = n == 0 and fn or function() return fn(unpack(args, 1, n)) end
   push(rec)
   return rec
 end
@@ -203,7 +205,7 @@ function fiber.may_wait(what)
     if running() ~= rec.co then misplaced.coroutine(what) end
     misplaced.within_c(what)
   end
-  if scope or rec.cancelled or rec.shield then check() end
+  if scope or rec.guarded then check() end
   return rec
 end
 local may_wait = fiber.may_wait
@@ -226,21 +228,24 @@ function fiber.suspend(rec, waiting_on)
   local shield, scope, outer = rec.shield, S.scope, rec.outer
   if shield and shield.seconds and not shield.timer then arm_shield(shield) end
   rec.waiting, rec.scope = waiting_on, scope
-  S.current, S.scope = outer, rec.outer_scope
-  if outer ~= OUTSIDE then
+  S.current = outer
+  if outer == OUTSIDE then
+    S.scope = false
+  else
+    S.scope = rec.outer_scope
     rec.outer, rec.outer_scope = OUTSIDE, false
   end
   yield()
   if scope then rec.scope = false end
   local value = rec.value
-  if value ~= nil then rec.value = nil end
-  if scope or rec.cancelled or rec.shield then check() end
+  if value then rec.value = false end
+  if scope or rec.guarded then check() end
   return value
 end
 
 --- Waits until somebody wakes this fiber. `waiting_on` says what for: a wake for
 --- anything else is ignored, and its `forget(waiting_on, record)`, if it has one,
---- is called when the wait is given up. Returns the value given to `wake`.
+--- is called when the wait is given up. Returns the value given to `wake`, else false.
 ---@async
 ---@param waiting_on any
 ---@param what string|nil the verb, for messages
@@ -258,24 +263,34 @@ function fiber.park_through(waiting_on)
   local rec = S.current
   rec.waiting, rec.scope = waiting_on, S.scope
   local shield = rec.shield
-  rec.shield = { through = true }
+  fiber.set_shield(rec, { through = true })
   S.current, S.scope = rec.outer, rec.outer_scope
   rec.outer, rec.outer_scope = OUTSIDE, false
   yield()
-  rec.scope, rec.shield = false, shield
+  rec.scope = false
+  fiber.set_shield(rec, shield)
   local value = rec.value
-  rec.value = nil
+  rec.value = false
   return value
+end
+
+--- Puts a fiber behind a shield, or (false) takes it out of the last one.
+---@param rec cro.Fiber
+---@param shield table|false
+function fiber.set_shield(rec, shield)
+  rec.shield = shield
+  rec.guarded = (shield or rec.cancelled) and true
 end
 
 --- Makes a parked fiber runnable. Waking one that is not parked does nothing.
 ---@param rec cro.Fiber
----@param value any what its `park` returns
+---@param value any what its `park` returns; nil and false are one
 ---@param waiting_on any when given, the wake counts only if it waits for that
 function fiber.wake(rec, value, waiting_on)
   local waiting = rec.waiting
   if not waiting or (waiting_on and waiting ~= waiting_on) then return end
-  rec.waiting, rec.value = false, value
+  rec.waiting = false
+  if value then rec.value = value end
   return push(rec)
 end
 
@@ -294,7 +309,7 @@ end
 ---@param reason string|nil
 function fiber.cancel(rec, reason)
   if rec.cancelled then return end
-  rec.used = true
+  rec.used, rec.guarded = true, true
   rec.cancelled = errors.new("cancelled", reason or "this fiber was cancelled")
   fiber.interrupt(rec)
 end
@@ -338,9 +353,7 @@ function fiber.turn()
   while batch_at <= batch_count do
     local entry = batch[batch_at]
     if entry.run then
-      local rec = take_pooled()
-      rec.fn = run_tasks
-      continue(rec)
+      continue(take_pooled(), run_tasks)
       runner = false
     else
       batch[batch_at] = nil
@@ -356,12 +369,20 @@ function fiber.turn()
   return ready_count > 0
 end
 
---- The record of a coroutine's fiber, made when missing; for `cro.entry`.
+--- The record of the fiber that runs on a coroutine which C made, or of the running
+--- one. For `cro.entry`, which has it made when it is missing.
 ---@package
 ---@param co thread
 ---@param make boolean
 ---@return cro.Fiber|nil
-function fiber.record_of(co, make) return by_thread[co] or make and new_record(co) or nil end
+function fiber.record_of(co, make)
+  local rec = by_thread[co]
+  if rec then return rec end
+  if not make then return S.current.co == co and S.current or nil end
+  rec = new_record(co)
+  by_thread[co] = rec
+  return rec
+end
 
 --- Names the function that puts a record back in order after a job.
 ---@param fn fun(rec: cro.Fiber)

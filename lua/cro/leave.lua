@@ -3,6 +3,7 @@
 --- The blocks whose code it runs must not wait for it when they are closed, and nothing
 --- may wake it again. For cro.boot; what is frozen is never thawed.
 local S = require "cro.state"
+local fiber = require "cro.fiber"
 
 local leave = {}
 
@@ -25,7 +26,7 @@ function leave.freeze(rec)
   release_blocks(rec, rec.scope)
   if type(waiting) == "table" and waiting.forget then waiting:forget(rec) end
   rec.waiting = { "the end of the program" }
-  rec.shield = { through = true }
+  fiber.set_shield(rec, { through = true })
 end
 
 return leave

@@ -4,6 +4,7 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
 local Promise = require "cro.promise"
+local sleepers = require "cro.sleepers"
 
 local promises = {}
 local await = Promise.await
@@ -164,20 +165,14 @@ function promises.pcall(fn, ...)
   return unpack(results, 1, table.maxn(results))
 end
 
-local Sleep = {}
-Sleep.__index = Sleep
-
-function Sleep:forget() self.timer:close() end
-
 --- Waits so many seconds; what else can run does meanwhile.
 ---@async
 ---@param seconds number a negative one counts as 0
 function promises.sleep(seconds)
   options.argument("sleep", 1, seconds, "number")
+  if seconds ~= seconds then errors.misuse "sleep: seconds expected, got NaN" end
   local rec = fiber.may_wait "sleep"
-  local ticket = setmetatable({ timer = false }, Sleep)
-  ticket.timer = fiber.timer(math.max(0, seconds), function() fiber.wake(rec, nil, ticket) end)
-  fiber.suspend(rec, ticket)
+  fiber.suspend(rec, sleepers.add(rec, math.max(0, seconds)))
 end
 
 return promises

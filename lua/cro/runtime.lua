@@ -14,6 +14,7 @@ require "cro.cleanup" -- puts a fiber's record back in order after each job
 ---@field notify fun() the ready queue is no longer empty: call `turn` soon
 ---@field now fun(): number monotonic seconds
 ---@field timer fun(seconds: number, fn: fun()): { close: fun(self) } calls fn once, on a fiber
+---@field tick number|nil seconds between two times at which timers fire; nil: no such grain
 ---@field report fun(text: string)
 ---@field is_misplaced nil|fun(co: thread): boolean does the caller run elsewhere than in co, or beneath C?
 
@@ -46,6 +47,7 @@ if core.running then
     notify = core.notify,
     now = core.now,
     timer = core.timer,
+    tick = 0.001,
     report = write_report,
     is_misplaced = core.is_misplaced,
   }

@@ -7,10 +7,13 @@
 ---@class cro.Fiber
 ---@field co thread|false
 ---@field waiting any what it is parked on; false when it is not parked or has been woken
----@field value any what it is woken with
+---@field value any what it is woken with, or false; of one that has not begun, its function
 ---@field scope any the innermost block or tap at the time it parked
----@field cancelled any the error each wait raises from now on
+---@field guarded boolean it was cancelled, or is behind a shield: a wait has to look
+---@field cancelled any the error each wait raises from now on, or false
 ---@field shield any the innermost shield, false outside of one
+---@field outer cro.Fiber who runs again when it waits or ends
+---@field outer_scope any and in which block
 ---@field used boolean something must be put back when its job ends
 ---@field run false never a task: the ready queue tells them by this field
 ---@field failed nil|fun(co: thread, err: any, traceback: string) for a coroutine that C made
@@ -19,8 +22,9 @@
 local OUTSIDE = {
   co = false,
   waiting = false,
-  value = nil,
+  value = false,
   scope = false,
+  guarded = true, -- no fiber: whoever wants to wait has to look
   cancelled = false,
   shield = false,
   used = false,
