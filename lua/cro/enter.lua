@@ -72,6 +72,24 @@ function enter.settled(line, value)
   post(owner, line, VALUE, value)
 end
 
+--- Values that may queue because they were emitted from inside the handler before them.
+local MAX_RECURSION = 1024
+
+--- As `direct`, for a producer that may emit from inside its own consumer: that value is
+--- queued, never waited on.
+---@async
+---@param line table
+---@param value any
+function enter.recursive(line, value)
+  local owner = line.owner
+  if not owner.busy or not S.is_beneath(owner) then return enter.direct(line, value) end
+  if line.queued >= MAX_RECURSION then
+    errors.misuse(("more than %d values were emitted from inside the handler of one"):format(MAX_RECURSION))
+  end
+  line.queued = line.queued + 1
+  post(owner, line, VALUE, value)
+end
+
 --- A line that was too slow sees what is queued and then the reason.
 local function overflow(line, value)
   local owner = line.owner

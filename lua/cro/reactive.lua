@@ -13,10 +13,17 @@ local Promise = require "cro.promise"
 local Supplier = require "cro.supplier"
 local Supply = require "cro.supply"
 require "cro.supply.basic"
-later.add(Supply, "cro.supply.combine",
-  { "merge", "zip", "zip_latest", "flat", "migrate", "share", "batch_timed" })
+later.add(Supply, "cro.supply.window", { "batch", "rotor" })
+later.add(Supply, "cro.supply.stats", { "elems", "min", "max", "minmax" })
+later.add(Supply, "cro.supply.distinct", { "unique", "repeated", "squish" })
+later.add(Supply, "cro.supply.sort", { "grab", "sort", "reverse", "collate", "rotate" })
+later.add(Supply, "cro.supply.combine", { "merge", "flat", "migrate", "start", "share" })
+later.add(Supply, "cro.supply.zip", { "zip", "zip_latest" })
+later.add(Supply, "cro.supply.group", { "classify", "categorize" })
+later.add(Supply, "cro.supply.time", { "interval", "delayed", "stable", "debounce" })
+later.add(Supply, "cro.supply.throttle", { "throttle" })
+later.add(Supply, "cro.supply.convert", { "act", "wait", "serialize", "sanitize", "schedule_on" })
 later.add(Supply, "cro.supply.text", { "lines", "words", "decode" })
-later.add(Supply, "cro.supply.time", { "interval" })
 later.add(Supply, "cro.supply.each", { "each" })
 later.add(Supply, "cro.channel.taps", { "channel" })
 

@@ -54,10 +54,11 @@ end
 ---@return cro.Supplier
 function Supplier.new(given) return make(given, false) end
 
---- A supplier that keeps what is emitted while nobody taps, for the next one who does.
+--- A supplier that keeps what is emitted while nobody taps, for the next one who does: up
+--- to `buffer` values, then its policy says what happens.
 ---@param given table|nil as for `new`
 ---@return cro.Supplier
-function Supplier.preserving(given) return make(given, {}) end
+function Supplier.preserving(given) return make(given, { values = 0, lost = false }) end
 
 local function sweep(self)
   local taps, count, kept = self.taps, self.count, 0
@@ -156,7 +157,8 @@ end
 ---@private
 ---@return boolean
 function Supplier:has_room()
-  local taps, room = self.taps, true
+  local taps, room, kept = self.taps, true, self.kept
+  if kept and self.count == self.holes then return kept.values < self.limit end
   for i = 1, self.count do
     local line = taps[i]
     if not line.closed and line.limit and line.queued >= line.limit then
@@ -183,6 +185,8 @@ Ticket.__index = Ticket
 
 function Ticket:forget() self.dead = true end
 
+local function has_taps(self) return self.count > self.holes end
+
 local function wait_for_room(self)
   local gate = self.gate
   local busy = self.emitting or self.chosen or (gate and gate[1])
@@ -204,20 +208,49 @@ local function wait_for_room(self)
   until ready
 end
 
-local function has_taps(self) return self.count > self.holes end
+local function keep_value(self, kept, value)
+  if kept.values >= self.limit then
+    if self.policy == "drop_newest" then return end
+    if self.policy == "error" then
+      kept[#kept + 1] = { QUIT, errors.new("slow_consumer",
+        ("slow consumer: %d values were kept and nobody tapped; tap sooner, "
+          .. "or give the supplier a larger buffer or another policy"):format(self.limit)) }
+      kept.lost = true
+      return
+    end
+    repeat
+      local oldest = table.remove(kept, 1)
+    until oldest[1] == VALUE
+    kept.values = kept.values - 1
+  end
+  kept.values = kept.values + 1
+  kept[#kept + 1] = { VALUE, value }
+end
+
+--- Nobody taps: keeps it for who will. One end after another says nothing more.
+local function keep(self, kind, value)
+  local kept = self.kept
+  if kept.lost then return end
+  if kind == VALUE then return keep_value(self, kept, value) end
+  local latest = kept[#kept]
+  if not latest or latest[1] == VALUE then kept[#kept + 1] = { kind, value } end
+end
 
 local function slow_emit(self, kind, value)
   if self.emitting and (self.policy ~= "wait" or self.emitter == S.current or kind ~= VALUE) then
     return postpone(self, kind, value)
   end
-  if self.kept and not has_taps(self) then
-    local kept = self.kept
-    kept[#kept + 1] = { kind, value }
-    return
-  end
   if self.policy == "wait" and kind == VALUE then wait_for_room(self) end
+  if self.kept and not has_taps(self) then return keep(self, kind, value) end
   deliver_guarded(self, kind, value)
   self:room()
+end
+
+--- What was kept has had its wait for room.
+local function replay(self, kind, value)
+  if self.emitting then return postpone(self, kind, value) end
+  if not has_taps(self) then return keep(self, kind, value) end
+  return deliver_guarded(self, kind, value)
 end
 
 --- Gives a value to every tap there is, in the order they were opened. From inside
@@ -255,10 +288,11 @@ function Supplier:open(line)
   self.taps[count], self.count = line, count
   local kept = self.kept
   if not kept or not kept[1] then return end
-  self.kept = {}
+  self.kept = { values = 0, lost = false }
   for _, entry in ipairs(kept) do
-    slow_emit(self, entry[1], entry[2])
+    replay(self, entry[1], entry[2])
   end
+  self:room()
 end
 
 return Supplier

@@ -1,23 +1,48 @@
---- Operators over several sources: merge, zip, zip_latest, flat, migrate, share, and
---- the timed form of batch. Each is a supply block, so its rules are those of blocks.
+--- Operators over several sources: merge, flat, migrate, start, share. Each is a supply
+--- block, so its rules are those of blocks.
 local errors = require "cro.errors"
 local options = require "cro.options"
 local react = require "cro.react"
+local stage = require "cro.supply.stage"
+local turn = require "cro.turn"
+local Promise = require "cro.promise"
 local Supplier = require "cro.supplier"
 local Supply = require "cro.supply"
 
-local supply, whenever, emit, done = react.supply, react.whenever, react.emit, react.done
+local supply, whenever, emit = react.supply, react.whenever, react.emit
 
-local function check_all(name, list)
-  for i = 1, #list do
-    local value = list[i]
-    local ok = Supply.is(value) or getmetatable(value) == Supplier
-      or (type(value) == "table" and type(value.supply) == "function")
-    if not ok then
-      errors.misuse(("%s combines supplies only: argument %d is %s"):format(name, i, options.show(value)))
+local combine = {}
+
+--- The supplies that an operator was given, each something that has one.
+---@param name string of the operator
+---@param ... any
+---@return cro.Supply[]
+function combine.supplies(name, ...)
+  local sources = {}
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    local kind = type(value)
+    if (kind ~= "table" and kind ~= "userdata") or type(value.supply) ~= "function" then
+      errors.misuse(("%s combines supplies only: argument %d is %s; "
+        .. "Supply.from_list makes one of a list"):format(name, i, options.show(value)))
     end
+    sources[i] = value:supply()
   end
-  return list
+  return sources
+end
+
+--- The same for an operator whose last argument may be a table of options.
+---@param name string
+---@param spec table<string, cro.OptionSpec|string>
+---@param ... any
+---@return cro.Supply[] sources, table options
+function combine.with_options(name, spec, ...)
+  local n = select("#", ...)
+  local last = n > 0 and select(n, ...)
+  local given = type(last) == "table" and getmetatable(last) == nil and not last.supply and last or nil
+  local arguments = { ... }
+  local sources = combine.supplies(name, unpack(arguments, 1, given and n - 1 or n))
+  return sources, options.check(name, given, spec)
 end
 
 --- The values of all of them as they come; done when all are done, quits when one does.
@@ -25,9 +50,9 @@ end
 ---@param ... cro.Supply
 ---@return cro.Supply
 function Supply.merge(...)
-  local sources = check_all("merge", { ... })
+  local sources = combine.supplies("merge", ...)
   if #sources == 0 then return Supply.from_list {} end
-  if #sources == 1 then return Supply.from(sources[1], "merge") end
+  if #sources == 1 then return sources[1] end
   return supply(function()
     for _, source in ipairs(sources) do
       whenever(source, emit)
@@ -35,122 +60,52 @@ function Supply.merge(...)
   end)
 end
 
-local function split_options(...)
-  local sources = { ... }
-  local last = sources[#sources]
-  if type(last) == "table" and getmetatable(last) == nil and not last.supply then
-    return sources, table.remove(sources)
-  end
-  return sources, nil
-end
+local FLAT = { concurrent = { "integer", check = function(n) return n >= 1, "1 or more" end } }
 
-local function pack_row(...) return { n = select("#", ...), ... } end
+local function is_list(value) return type(value) == "table" and getmetatable(value) == nil and not value.supply end
 
-local function row_of(queues)
-  local row, exhausted = {}, false
-  for i, queue in ipairs(queues) do
-    row[i] = queue[queue.first]
-    queue[queue.first] = nil
-    queue.first = queue.first + 1
-    exhausted = exhausted or (queue.over and queue.first > queue.last)
+local function emit_list(list)
+  local n, i = list.n or #list, 1
+  while i <= n do
+    emit(list[i])
+    i = i + 1
   end
-  return row, exhausted
-end
-
-local function is_complete(queues)
-  for _, queue in ipairs(queues) do
-    if queue.first > queue.last then return false end
-  end
-  return true
-end
-
-local function zip_body(sources, with)
-  local queues = {}
-  for i = 1, #sources do
-    queues[i] = { first = 1, last = 0, over = false }
-  end
-  local function emit_rows()
-    while is_complete(queues) do
-      local row, exhausted = row_of(queues)
-      emit(with(unpack(row, 1, #sources)))
-      if exhausted then done() end
-    end
-  end
-  for i, source in ipairs(sources) do
-    local queue = queues[i]
-    whenever(source, function(value)
-      queue.last = queue.last + 1
-      queue[queue.last] = value
-      return emit_rows()
-    end):last(function()
-      queue.over = true
-      if queue.first > queue.last then done() end
-    end)
-  end
-end
-
---- Lists of one value of each source, in step; `{ with = fn }` as the last argument
---- combines them otherwise. Done when no further row is possible.
----@param ... cro.Supply|table
----@return cro.Supply
-function Supply.zip(...)
-  local sources, given = split_options(...)
-  check_all("zip", sources)
-  local opts = options.check("zip", given, { with = { "function", default = pack_row } })
-  if #sources == 0 then return Supply.from_list {} end
-  return supply(function() zip_body(sources, opts.with) end)
-end
-
-local function zip_latest_body(sources, opts)
-  local row, known, left = {}, {}, #sources
-  for i, value in ipairs(opts.initial or {}) do
-    row[i], known[i], left = value, true, left - 1
-  end
-  for i, source in ipairs(sources) do
-    whenever(source, function(value)
-      if not known[i] then
-        known[i], left = true, left - 1
-      end
-      row[i] = value
-      if left == 0 then emit(opts.with(unpack(row, 1, #sources))) end
-    end)
-  end
-end
-
---- The latest value of each source whenever one of them has a new one, once all have
---- one; `{ with = fn, initial = { ... } }`. Done when all are done.
----@param ... cro.Supply|table
----@return cro.Supply
-function Supply.zip_latest(...)
-  local sources, given = split_options(...)
-  check_all("zip_latest", sources)
-  local opts = options.check("zip_latest", given,
-    { with = { "function", default = pack_row }, initial = "table" })
-  if #sources == 0 then return Supply.from_list {} end
-  return supply(function() zip_latest_body(sources, opts) end)
 end
 
 local function emit_inner(value)
-  if type(value) == "table" and getmetatable(value) == nil and not value.supply then
-    local n, i = value.n or #value, 1
-    while i <= n do
-      emit(value[i])
-      i = i + 1
-    end
-    return
-  end
+  if is_list(value) then return emit_list(value) end
   whenever(Supply.from(value, "flat"), emit)
 end
 
---- The values of the values: each must be a list or a supply.
+local function flat_body(source, concurrent)
+  local alarm = require "cro.supply.alarm"
+  local gate, open = alarm.gate(), 0
+  whenever(alarm.held(source, gate), function(value)
+    if is_list(value) then return emit_list(value) end
+    open = open + 1
+    gate.closed = open >= concurrent
+    whenever(Supply.from(value, "flat"), emit):last(function()
+      open = open - 1
+      if gate.closed then gate:open() end
+    end)
+  end)
+end
+
+--- The values of the values: each must be a list or have a supply. With `concurrent` at
+--- most so many supplies are tapped at a time; the source is held meanwhile.
+---@param given { concurrent: integer|nil }|nil
 ---@return cro.Supply
-function Supply:flat()
+function Supply:flat(given)
+  self = stage.of("flat", self)
+  local opts = options.check("flat", given, FLAT)
+  if opts.concurrent then return supply(function() flat_body(self, opts.concurrent) end) end
   return supply(function() whenever(self, emit_inner) end)
 end
 
 --- The values of the newest of the supplies that are emitted; the one before is closed.
 ---@return cro.Supply
 function Supply:migrate()
+  self = stage.of("migrate", self)
   return supply(function()
     local inner
     whenever(self, function(value)
@@ -160,42 +115,48 @@ function Supply:migrate()
   end)
 end
 
---- A live supply of an on-demand one, which is tapped once, now.
+--- For each value a supply that runs `fn(value)` when it is tapped, emits what it returns
+--- and is done, or quits with what it raises. Closing its tap cancels the run. Made for
+--- `migrate` and `flat`.
+---@param fn fun(value: any): any
 ---@return cro.Supply
-function Supply:share()
-  local supplier = Supplier.new()
-  self:tap {
-    value = function(value) supplier:emit(value) end,
-    done = function() supplier:done() end,
-    quit = function(err) supplier:quit(err) end,
-  }
-  return supplier:supply()
-end
-
-local function batch_timed_body(source, opts)
-  local held, n = {}, 0
-  local function flush()
-    if n == 0 then return end
-    local full = held
-    held, n = {}, 0
-    emit(full)
-  end
-  local ticks = whenever(Supply.interval(opts.seconds, opts.seconds), flush)
-  whenever(source, function(value)
-    n = n + 1
-    held[n] = value
-    if n == opts.elems then flush() end
-  end):last(function()
-    flush()
-    ticks:close()
+function Supply:start(fn)
+  self = stage.of("start", self)
+  stage.fn("start", fn)
+  return self:map(function(value)
+    return supply(function()
+      local job = Promise.start(function() return fn(value) end)
+      react.closing(function() job:cancel() end)
+      whenever(job, emit)
+    end)
   end)
 end
 
---- For `batch`: its form with `emit_timed`.
----@private
----@param source cro.Supply
----@param opts { elems: integer|nil, seconds: number }
----@return cro.Supply
-function Supply.batch_timed(source, opts)
-  return supply(function() batch_timed_body(source, opts) end)
+--- A supplier whose end stays: who taps it later is told at once.
+local function open_shared(source, line)
+  if source.over then return turn.finish_line(line, source.over, source.err) end
+  return source.supplier:open(line)
 end
+
+--- A live supply of an on-demand one, which is tapped once, now. Who taps it when that is
+--- over is told of the end at once.
+---@return cro.Supply
+function Supply:share()
+  local supplier = Supplier.new()
+  local source = { live = true, open = open_shared, supplier = supplier, over = false }
+  source.limit, source.policy = supplier.limit, supplier.policy
+  stage.of("share", self):tap {
+    value = function(value) supplier:emit(value) end,
+    done = function()
+      source.over = turn.DONE
+      supplier:done()
+    end,
+    quit = function(err)
+      source.over, source.err = turn.QUIT, err
+      supplier:quit(err)
+    end,
+  }
+  return Supply.of_source(source)
+end
+
+return combine
