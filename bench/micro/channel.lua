@@ -8,6 +8,8 @@ local fake = require "cro.fake"
 local fiber = require "cro.fiber"
 local cro = require "cro.reactive"
 local Channel = require "cro.channel"
+local Lock = require "cro.lock"
+local Semaphore = require "cro.semaphore"
 
 local ROUNDS = 9
 local VALUES = 200000
@@ -97,6 +99,65 @@ case("whenever", VALUES, function(n)
     ch:close()
   end)
   cro.react(function() cro.whenever(ch, add) end)
+end)
+
+case("lock_unlock", VALUES, function(n)
+  local lock = Lock.new()
+  for _ = 1, n do
+    cro.await(lock:lock())
+    lock:unlock()
+  end
+end)
+
+case("protect", VALUES, function(n)
+  local lock = Lock.new()
+  for i = 1, n do
+    lock:protect(add, i)
+  end
+end)
+
+--- Two fibers that always find the lock held by the other.
+case("protect_contended", HAND_OVERS, function(n)
+  local lock = Lock.new()
+  local function pass(i)
+    cro.sleep(0)
+    add(i)
+  end
+  local function half()
+    for i = 1, n / 2 do
+      lock:protect(pass, i)
+    end
+  end
+  cro.await { cro.start(half), cro.start(half) }
+end)
+
+--- What the line above pays for its sleeps.
+case("sleep_alone", HAND_OVERS, function(n)
+  for i = 1, n do
+    cro.sleep(0)
+    add(i)
+  end
+end)
+
+case("lock_hand_over", HAND_OVERS, function(n)
+  local lock, turns = Lock.new(), n / 2
+  local function half()
+    for _ = 1, turns do
+      cro.await(lock:lock())
+      local following = lock:lock()
+      lock:unlock()
+      cro.await(following)
+      lock:unlock()
+    end
+  end
+  cro.await { cro.start(half), cro.start(half) }
+end)
+
+case("semaphore_with", VALUES, function(n)
+  local semaphore = Semaphore.new(2)
+  for i = 1, n do
+    semaphore:with(add, i)
+  end
 end)
 
 local function median(list)

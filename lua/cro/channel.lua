@@ -183,11 +183,19 @@ function Taker:cancel()
   if self.granted then give_up(self.channel, self) end
 end
 
+--- For cro.promise: the only fiber that waited for the promise was interrupted, before or
+--- after the value came.
+---@param promise cro.Promise
+function Channel:lost(promise)
+  if promise:status() == "kept" then return store.put_back(self, promise.value) end
+  promise:cancel()
+end
+
 --- A promise of the next value; broken with an error of kind "closed" when none comes, or
 --- with what the channel failed with. Cancelling it gives up its place in the queue.
 ---@return cro.Promise
 function Channel:promise()
-  if has_value(self) then return Promise.kept(take(self)) end
+  if has_value(self) then return Promise.lent(take(self), self) end
   if is_over(self) then return Promise.broken(end_error(self)) end
   local taker = setmetatable({
     channel = false,
@@ -199,6 +207,7 @@ function Channel:promise()
   }, Taker)
   taker.channel = self
   taker.promise = Promise.made(function() return taker:cancel() end)
+  taker.promise.lender = self
   self.receivers:add(taker)
   return taker.promise
 end

@@ -10,6 +10,8 @@ local report = require "cro.report"
 ---@field Supplier cro.Supplier live sources: `new`, `preserving`
 ---@field Supply cro.Supply the class and its sources: `interval`, `from_list`, `on_demand`, ...
 ---@field Channel cro.Channel the class: bounded queues, each value for one receiver
+---@field Lock cro.Lock the class: one at a time
+---@field Semaphore cro.Semaphore the class: so many at a time
 ---@field start fun(fn: function, ...: any): cro.Promise runs a function on a fiber of its own
 ---@field await async fun(what: cro.Promise|cro.Supply|table): any waits for a value; raises what broke it
 ---@field pawait async fun(what: cro.Promise|cro.Supply|table): any, any the same; nil and the error instead
@@ -80,6 +82,8 @@ local FIELDS = {
 --- Names that are modules.
 local MODULES = {
   Channel = "cro.channel",
+  Lock = "cro.lock",
+  Semaphore = "cro.semaphore",
   tcp = "cro.tcp",
   signal = "cro.signal",
   json = "cro.json",

@@ -168,4 +168,17 @@ function options.argument(function_name, position, value, expected)
     function_name, position, (expected:gsub("|", " or ")), show(value)))
 end
 
+--- Checks one positional argument that is a time: a number, and not NaN.
+---@param function_name string
+---@param position integer|string
+---@param value any
+---@param at_least number|nil less is an error
+function options.seconds(function_name, position, value, at_least)
+  options.argument(function_name, position, value, "number")
+  if value == value and value >= (at_least or -math.huge) then return end
+  local wanted = at_least and (", %g or more"):format(at_least) or ""
+  errors.misuse(("%s: argument %s: expected a number of seconds%s, got %s"):format(
+    function_name, position, wanted, value ~= value and "NaN" or tostring(value)))
+end
+
 return options

@@ -9,6 +9,7 @@
 local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
+local later = require "cro.later"
 local unobserved = require "cro.unobserved"
 
 local trace, push = errors.trace, fiber.push
@@ -21,14 +22,17 @@ local DEBUG = os.getenv "CRO_DEBUG" == "1"
 ---@field private run any what a derived or started promise does in its turn
 ---@field private fn any the function of a derived or started promise
 ---@field private from any what it derives from; the fiber of a started one
----@field private vowed boolean only the holder of the vow may settle it
+---@field private vowed boolean|string only the holder of the vow may settle it
 ---@field private seen boolean somebody will notice a failure
+---@field private given_up boolean|nil it was cancelled: whoever settles it is not to blame
+---@field private lender table|false what is to hear when the one who waits is interrupted
 local Promise = {}
 Promise.__index = Promise
 Promise.__name = "cro.Promise"
 -- What a promise that was made kept has not of its own: nobody will ever settle it.
 Promise.waiter, Promise.run, Promise.fn, Promise.from = false, false, false, false
 Promise.vowed, Promise.seen = true, false
+Promise.lender, Promise.given_up = false, false
 
 local function new(run, fn, from, vowed)
   -- Constants only: these keys are in the table's template, others would grow it.
@@ -135,63 +139,26 @@ end
 
 local add_waiter, forget = Promise.add_waiter, Promise.forget
 
-local function refuse(self, verb)
-  if self.state == "planned" then
-    errors.misuse(("cannot %s this promise: only the holder of its vow may settle it"):format(verb))
-  end
-  errors.misuse(("cannot %s this promise: it is already %s"):format(verb, self.state))
-end
+local function refuse(self, verb) return require("cro.vow").refuse(self, verb) end
 
---- Keeps the promise. Keeping it twice, or one whose vow was taken, is an error.
+--- Keeps the promise. Keeping it twice, or one whose vow was taken, is an error. One that
+--- was cancelled meanwhile is left as it is.
 ---@param ... any the value, true by default; what follows it is ignored
 function Promise:keep(...)
-  if self.vowed or self.state ~= "planned" then refuse(self, "keep") end
+  if self.vowed or self.state ~= "planned" then return refuse(self, "keep") end
   local value = ...
   if value == nil and select("#", ...) == 0 then value = true end
   return settle(self, "kept", value)
 end
 
---- Breaks the promise. A cause that is not a table becomes an error value.
+--- Breaks the promise. A cause that is not a table becomes an error value. For what is
+--- settled or vowed already, see `keep`.
 ---@param cause any "Died" by default
 function Promise:fail(cause)
-  if self.vowed or self.state ~= "planned" then refuse(self, "fail") end
+  if self.vowed or self.state ~= "planned" then return refuse(self, "fail") end
   return break_it(self, errors.wrap(cause == nil and "Died" or cause))
 end
 Promise["break"] = Promise.fail
-
---- The sole right to settle a promise, taken from whoever else holds it.
----@class cro.Vow
-local Vow = {}
-Vow.__index = Vow
-
---- Keeps the promise. An error when it is settled already.
----@param ... any the value, true by default; what follows it is ignored
-function Vow:keep(...)
-  local promise = self.promise
-  if promise.state ~= "planned" then refuse(promise, "keep") end
-  local value = ...
-  if value == nil and select("#", ...) == 0 then value = true end
-  return settle(promise, "kept", value)
-end
-
---- Breaks the promise. A cause that is not a table becomes an error value. An error when
---- it is settled already.
----@param cause any "Died" by default
-function Vow:fail(cause)
-  local promise = self.promise
-  if promise.state ~= "planned" then refuse(promise, "fail") end
-  return break_it(promise, errors.wrap(cause == nil and "Died" or cause))
-end
-Vow["break"] = Vow.fail
-
---- Takes the vow: from now on only the returned object can settle the promise.
----@return cro.Vow
-function Promise:vow()
-  if self.vowed then errors.misuse("cannot take the vow of this promise: it was already taken") end
-  if self.state ~= "planned" then refuse(self, "take the vow of") end
-  self.vowed = true
-  return setmetatable({ promise = self }, Vow)
-end
 
 --- "planned", "kept" or "broken".
 ---@return string
@@ -207,6 +174,20 @@ function Promise:cause()
   return self.value
 end
 
+--- What is lent goes back when the fiber that waits for it is interrupted.
+local function borrow(self, wait, rec)
+  local lender = self.lender
+  if rec and lender.waits then lender:waits() end
+  if rec then add_waiter(self, rec) end
+  local ok, err = pcall(wait, rec, self)
+  if ok then
+    self.lender = false
+  elseif not self.waiter then
+    lender:lost(self)
+  end
+  if not ok then error(err, 0) end
+end
+
 --- Waits for the promise: returns its value or raises what broke it. When it is
 --- settled already, nothing is switched.
 ---@async
@@ -214,8 +195,14 @@ end
 function Promise:await()
   if self.state == "planned" then
     local rec = fiber.may_wait("await")
-    add_waiter(self, rec)
-    fiber.suspend(rec, self)
+    if self.lender then
+      borrow(self, fiber.suspend, rec)
+    else
+      add_waiter(self, rec)
+      fiber.suspend(rec, self)
+    end
+  elseif self.lender then
+    borrow(self, fiber.check)
   else
     local rec = S.current
     if S.scope or rec.cancelled or rec.shield then fiber.check() end
@@ -228,6 +215,18 @@ end
 --- The same as `await`.
 Promise.result = Promise.await
 
+--- For modules: waits for a promise that nobody else knows of, which is cancelled when the
+--- wait is given up.
+---@async
+---@param promise cro.Promise
+---@return any
+function Promise.await_own(promise)
+  local ok, value = pcall(promise.await, promise)
+  if ok then return value end
+  promise:cancel()
+  error(value, 0)
+end
+
 local function run_derived(self)
   local from, mode, fn = self.from, self.vowed, self.fn
   if self.state ~= "planned" then return end
@@ -235,6 +234,7 @@ local function run_derived(self)
     if from.state == "kept" then return settle(self, "kept", from.value) end
     return break_it(self, from.value)
   end
+  self.from = S.current -- whom `cancel` cancels
   local ok, value = xpcall(fn, trace, mode == "settled" and from or from.value)
   if self.state ~= "planned" then return end
   if ok then return settle(self, "kept", value) end
@@ -303,15 +303,18 @@ function Promise.start(fn, ...)
   return promise
 end
 
---- Gives up what the promise stands for. The fiber of a started promise is cancelled
---- and breaks it when it has unwound; any other promise breaks at once with an error of
---- kind "cancelled". A settled promise is left alone.
+--- Gives up what the promise stands for. The fiber of a started promise, or of a callback
+--- that runs, is cancelled and breaks it when it has unwound; any other promise breaks at
+--- once with an error of kind "cancelled". What it derives from or combines is left alone,
+--- and so is a settled promise.
 ---@param reason string|nil
 function Promise:cancel(reason)
   if self.state ~= "planned" then return end
   self.seen = true
-  if self.run == run_started and self.from then return fiber.cancel(self.from, reason) end
-  if self.run == run_derived then forget(self.from, self) end
+  local from = self.from
+  if from and from.co then return fiber.cancel(from, reason) end
+  if self.run == run_derived then forget(from, self) end
+  self.given_up = true
   local on_cancel = self.on_cancel
   settle(self, "broken", errors.new("cancelled", reason or "this promise was cancelled"))
   if on_cancel then on_cancel(reason) end
@@ -353,6 +356,17 @@ function Promise.kept(...)
   return promise
 end
 
+--- For modules: one that is kept with a value which goes back to its lender when the fiber
+--- that awaits it is interrupted.
+---@param value any
+---@param lender { lost: fun(self: table, promise: cro.Promise) }
+---@return cro.Promise
+function Promise.lent(value, lender)
+  local promise = setmetatable({ state = "kept", value = false, lender = false }, Promise)
+  promise.value, promise.lender = value, lender
+  return promise
+end
+
 --- A promise that is broken already.
 ---@param cause any "Died" by default
 ---@return cro.Promise
@@ -361,6 +375,8 @@ function Promise.broken(cause)
   break_it(promise, errors.wrap(cause == nil and "Died" or cause))
   return promise
 end
+
+later.add(Promise, "cro.vow", { "vow" })
 
 function Promise:__tostring() return ("Promise (%s)"):format(self.state) end
 

@@ -10,6 +10,7 @@ local promises = {}
 local await = Promise.await
 
 local function check_list(name, list)
+  if Promise.is(list) then errors.misuse(("%s: expected a list of promises; write %s { p, q }"):format(name, name)) end
   if type(list) ~= "table" or getmetatable(list) ~= nil then
     errors.misuse(("%s: expected a list of promises, got %s"):format(name, options.show(list)))
   end
@@ -27,21 +28,34 @@ local function listen(promise, fn)
   return task
 end
 
+--- Has `fn(promise)` called for each of the list that is settled, until the returned
+--- function is called.
+local function listen_to_all(list, fn)
+  local tasks = {}
+  for i = 1, #list do
+    tasks[i] = listen(list[i], function() return fn(list[i]) end)
+  end
+  return function()
+    for i = 1, #tasks do
+      list[i]:forget(tasks[i])
+    end
+  end
+end
+
 --- Kept with true when every promise of the list is kept or broken. Look at each for
---- how it ended. An empty list is kept at once.
+--- how it ended. An empty list is kept at once. Cancelling it leaves the others alone.
 ---@param list cro.Promise[]
 ---@return cro.Promise
 function Promise.all_of(list)
   check_list("Promise.all_of", list)
-  local all = Promise.made()
+  local forget_all
+  local all = Promise.made(function() forget_all() end)
   local left = #list
   if left == 0 then Promise.settle_kept(all, true) end
-  for i = 1, #list do
-    listen(list[i], function()
-      left = left - 1
-      if left == 0 then Promise.settle_kept(all, true) end
-    end)
-  end
+  forget_all = listen_to_all({ unpack(list) }, function()
+    left = left - 1
+    if left == 0 then Promise.settle_kept(all, true) end
+  end)
   return all
 end
 
@@ -51,32 +65,23 @@ end
 ---@return cro.Promise
 function Promise.any_of(list)
   check_list("Promise.any_of", list)
-  local tasks = {}
-  local function forget_all()
-    for i, task in ipairs(tasks) do
-      list[i]:forget(task)
-    end
-    tasks = {}
-  end
-  local any = Promise.made(forget_all)
+  local forget_all
+  local any = Promise.made(function() forget_all() end)
   if #list == 0 then Promise.settle_kept(any, true) end
-  local given = list
-  list = { unpack(given) }
-  for i = 1, #list do
-    tasks[i] = listen(list[i], function()
-      if any:status() ~= "planned" then return end
-      forget_all()
-      Promise.settle_kept(any, true)
-    end)
-  end
+  forget_all = listen_to_all({ unpack(list) }, function()
+    if any:status() ~= "planned" then return end
+    forget_all()
+    Promise.settle_kept(any, true)
+  end)
   return any
 end
 
---- Kept with true after so many seconds; a negative number means at once.
+--- Kept with true after so many seconds; a negative number means at once, infinity never.
 ---@param seconds number
 ---@return cro.Promise
 function Promise.after(seconds)
-  options.argument("Promise.after", 1, seconds, "number")
+  options.seconds("Promise.after", 1, seconds)
+  if seconds == math.huge then return Promise.made() end
   local timer
   local promise = Promise.made(function() timer:close() end)
   timer = fiber.timer(math.max(0, seconds), function() Promise.settle_kept(promise, true) end)
@@ -87,46 +92,183 @@ end
 ---@param when number seconds
 ---@return cro.Promise
 function Promise.at(when)
-  options.argument("Promise.at", 1, when, "number")
+  options.seconds("Promise.at", 1, when)
   return Promise.after(when - fiber.now())
 end
 
-local function as_promise(value, what)
-  if Promise.is(value) then return value end
-  if type(value) == "table" or type(value) == "userdata" then
-    local own = value.promise
-    if type(own) == "function" then return own(value) end
-    if type(value.supply) == "function" then return value:supply():promise() end
+local TIMEOUT = { cancel = "boolean" }
+
+--- What others settle is given up with the wait for it; what somebody is going to settle by
+--- hand is theirs.
+local function give_up(promise, cancel, reason)
+  if cancel == nil then cancel = promise.vowed and promise.vowed ~= "by hand" end
+  if cancel then promise:cancel(reason) end
+end
+
+local function settle_like(promise, other)
+  if other:status() == "kept" then return Promise.settle_kept(promise, other.value) end
+  return Promise.settle_broken(promise, other:cause())
+end
+
+--- What was lent through one promise is lent through another that ends like it.
+local function lend_on(promise, other)
+  if not other.lender then return end
+  promise.lender = {
+    waits = function()
+      local lender = other.lender
+      if lender and lender.waits then lender:waits() end
+    end,
+    lost = function()
+      if other.lender then other.lender:lost(other) end
+    end,
+  }
+end
+
+--- A promise that ends as this one does, or breaks with an error of kind "timeout" after so
+--- many seconds. Then this one is cancelled, unless it was made by `Promise.new`: `cancel`
+--- says otherwise. Cancelling the promise does the same.
+---@param seconds number 0 or more
+---@param given { cancel: boolean|nil }|nil
+---@return cro.Promise
+function Promise:timeout(seconds, given)
+  options.seconds("timeout", 1, seconds, 0)
+  local opts = options.check("timeout", given, TIMEOUT)
+  local task, timer
+  local timed = Promise.made(function(reason)
+    if timer then timer:close() end
+    self:forget(task)
+    give_up(self, opts.cancel, reason)
+  end)
+  lend_on(timed, self)
+  if self:status() ~= "planned" then
+    settle_like(timed, self)
+    return timed
   end
-  errors.misuse(("%s: expected a promise, a supply, a channel or a list of them, got %s"):format(
-    what, options.show(value)))
+  task = listen(self, function()
+    if timer then timer:close() end
+    return settle_like(timed, self)
+  end)
+  if seconds == math.huge then return timed end
+  timer = fiber.timer(seconds, function()
+    if self:status() ~= "planned" then return end
+    self:forget(task)
+    local text = ("timed out after %g s"):format(seconds)
+    Promise.settle_broken(timed, errors.new("timeout", text, { seconds = seconds }))
+    give_up(self, opts.cancel, text)
+  end)
+  return timed
+end
+
+local function index(value, name) return value[name] end
+
+--- The method of a table or userdata; nil when there is none.
+local function method(value, name)
+  if type(value) ~= "table" and type(value) ~= "userdata" then return nil end
+  local ok, found = pcall(index, value, name)
+  return ok and type(found) == "function" and found or nil
+end
+
+local function is_awaitable(value)
+  return Promise.is(value) or method(value, "promise") ~= nil or method(value, "supply") ~= nil
+end
+
+--- The promise, and whether it was made just now.
+local function as_promise(value)
+  if Promise.is(value) then return value, false end
+  local own = method(value, "promise")
+  if own then return own(value), true end
+  return value:supply():promise(), true
+end
+
+local function check_awaitable(value, where)
+  if is_awaitable(value) then return end
+  errors.misuse(("await: %sexpected a promise, a supply, a channel or a list of them, got %s"):format(
+    where, options.show(value)))
+end
+
+--- Waits until all are kept or one is broken, which is returned.
+local function wait_for_all(waiting)
+  local over, left = Promise.made(), #waiting
+  local forget_all = listen_to_all(waiting, function(promise)
+    left = left - 1
+    if promise:status() == "broken" then return Promise.settle_kept(over, promise) end
+    if left == 0 then Promise.settle_kept(over, false) end
+  end)
+  local ok, broken = pcall(await, over)
+  forget_all()
+  return ok, broken
+end
+
+--- The wait is over without results: what was made for it is given up, and so is, when the
+--- fiber was interrupted, what was lent.
+local function drop(waiting, own, interrupted)
+  for i = #waiting, 1, -1 do
+    local promise = waiting[i]
+    if promise.lender and (own[i] or interrupted) then
+      promise.lender:lost(promise)
+    elseif own[i] then
+      promise:cancel()
+    end
+  end
+end
+
+--- Those of the list that are not settled, and the first that is broken.
+local function look_at(waiting)
+  local planned = 0
+  for _, promise in ipairs(waiting) do
+    if promise:status() == "broken" then return planned, promise end
+    if promise:status() == "planned" then planned = planned + 1 end
+  end
+  return planned, false
+end
+
+local function wait_for_each(waiting, own)
+  local ok, planned, broken = true, look_at(waiting)
+  if not broken and planned > 0 then
+    ok, broken = wait_for_all(waiting)
+  elseif not broken then
+    ok, broken = pcall(fiber.check)
+  end
+  if ok and not broken then return end
+  drop(waiting, own, not ok)
+  if ok then return broken:await() end
+  error(broken, 0)
 end
 
 local function await_list(list)
-  local waiting, results = {}, {}
+  local waiting, own, results = {}, {}, {}
   if #list == 0 then errors.misuse "await: there is nothing to wait for in an empty list" end
   for i = 1, #list do
-    waiting[i] = as_promise(list[i], "await")
+    check_awaitable(list[i], ("element %d: "):format(i))
+  end
+  for i = 1, #list do
+    waiting[i], own[i] = as_promise(list[i])
     Promise.observe(waiting[i])
   end
+  wait_for_each(waiting, own)
   for i = 1, #waiting do
-    results[i] = waiting[i]:await()
+    results[i], waiting[i].lender = waiting[i].value, nil
   end
   return results
 end
 
+local function is_list(what)
+  return type(what) == "table" and getmetatable(what) == nil and not is_awaitable(what)
+end
+
 --- Waits for a promise, the last value of a supply, one value of a channel, or a list
---- of those (a list of results in order). Raises what broke it.
+--- of those (a list of results in order). Raises what broke it; the first of a list that
+--- breaks ends the wait for the others.
 ---@async
 ---@param what cro.Promise|cro.Supply|table
 ---@return any
 function promises.await(what)
   if getmetatable(what) == Promise then return await(what) end
-  if type(what) == "table" and getmetatable(what) == nil and not what.promise then
-    return await_list(what)
-  end
-  if type(what) == "table" and what.await then return what:await() end
-  return as_promise(what, "await"):await()
+  if is_list(what) then return await_list(what) end
+  local own = method(what, "await")
+  if own then return own(what) end
+  check_awaitable(what, "")
+  return Promise.await_own(as_promise(what))
 end
 
 --- Like `await`, but returns nil and the error instead of raising. The end of a block
@@ -169,8 +311,7 @@ end
 ---@async
 ---@param seconds number a negative one counts as 0
 function promises.sleep(seconds)
-  options.argument("sleep", 1, seconds, "number")
-  if seconds ~= seconds then errors.misuse "sleep: seconds expected, got NaN" end
+  options.seconds("sleep", 1, seconds)
   local rec = fiber.may_wait "sleep"
   fiber.suspend(rec, sleepers.add(rec, math.max(0, seconds)))
 end

@@ -259,11 +259,13 @@ end
 --- Waits for the last value.
 ---@async
 ---@return any
-function Supply:await() return self:promise():await() end
+function Supply:await() return Promise.await_own(self:promise()) end
 
 local function forget_promise(target)
   local task = target.upstream
-  task.promise:forget(task)
+  local promise = task.promise
+  promise:forget(task)
+  if promise.lender then promise.lender:lost(promise) end
   return turn.finish_line(target, turn.DONE)
 end
 
@@ -271,6 +273,7 @@ local function bring_settled(task)
   local target, promise = task.line, task.promise
   if not target.live or target.closed then return end
   if promise:status() == "broken" then return turn.finish_line(target, turn.QUIT, promise:cause()) end
+  if promise.lender then promise.lender = false end
   target.enter(target, promise.value)
   return turn.finish_line(target, turn.DONE)
 end

@@ -161,6 +161,17 @@ function store.give_up(self, ticket)
   return serve(self)
 end
 
+--- Makes a value the oldest one again that was taken and reached nobody.
+---@param self cro.ChannelStore
+---@param value any
+function store.put_back(self, value)
+  if self.held > self.mask then grow(self) end
+  local head = band(self.head - 1, self.mask)
+  self.items[head + 1] = value
+  self.head, self.held = head, self.held + 1
+  return serve(self)
+end
+
 --- Closes: senders that wait are refused.
 ---@param self cro.ChannelStore
 ---@param err any nil, or what receivers are to be told after the last value
