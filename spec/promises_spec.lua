@@ -201,6 +201,22 @@ describe("await of a list", function()
     assert.equal(1, ch:count())
   end))
 
+  it("by pawait returns the cancellation of one, and raises that of the fiber itself", world.inside(function()
+    local cancelled = cro.start(sleep, 5)
+    cancelled:cancel "not wanted"
+    local _, err = pawait { Promise.new(), cancelled }
+    assert.equal("not wanted", err.message)
+    local returned = false
+    local job = cro.start(function()
+      pawait { Promise.new() }
+      returned = true
+    end)
+    sleep(0)
+    job:cancel()
+    pawait(job)
+    assert.is_false(returned)
+  end))
+
   it("is not what a table with a supply is", world.inside(function()
     local given = { supply = function() return cro.Supply.from_list { 1, 2 } end }
     assert.equal(2, await(given))

@@ -46,7 +46,7 @@ end
 
 local function check_interrupted()
   local rec = S.current
-  if S.scope or rec.cancelled or rec.shield then fiber.check() end
+  if S.scope or rec.guarded then fiber.check() end
 end
 
 local function wait_to_send(self, value)

@@ -286,13 +286,21 @@ function promises.pawait(what)
   return nil, value
 end
 
---- Is this the error that broke the promise, rather than one meant for the waiter?
+local function broke(what, err)
+  return Promise.is(what) and what:status() == "broken" and what:cause() == err
+end
+
+--- Is this what broke the promise, or one of a list, rather than meant for the waiter?
 ---@param what any what was awaited
 ---@param err any what was raised
 ---@return boolean
 function promises.is_cause(what, err)
-  return Promise.is(what) and what:status() == "broken" and what:cause() == err
-    and S.current.cancelled ~= err
+  if err == S.current.cancelled then return false end
+  if err.kind == "cancelled" or broke(what, err) then return true end
+  for i = 1, is_list(what) and #what or 0 do
+    if broke(what[i], err) then return true end
+  end
+  return false
 end
 
 --- `pcall` that never returns the end of a block or a cancellation: they are raised.

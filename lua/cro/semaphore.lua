@@ -49,7 +49,7 @@ end
 
 local function check_interrupted()
   local rec = S.current
-  if S.scope or rec.cancelled or rec.shield then fiber.check() end
+  if S.scope or rec.guarded then fiber.check() end
 end
 
 --- For modules: acquires a permit for the running fiber, which waits.
