@@ -70,20 +70,22 @@ describe("later", function()
     end)
   end)
 
-  it("names for supplies just what their modules add", function()
+  it("names for supplies and promises just what their modules add", function()
     local found = {}
     local add = later.add
-    later.add = function(_, module, names) found[module] = names end
+    later.add = function(class, module, names)
+      found[module] = { names = names, class = class.__name:match "%w+$" }
+    end
     local was = package.loaded["cro.reactive"]
     package.loaded["cro.reactive"] = nil
     local ok, message = pcall(require, "cro.reactive")
     package.loaded["cro.reactive"] = was
     later.add = add
     assert.is_true(ok, message)
-    for module, names in pairs(found) do
-      local text = {}
+    for module, added in pairs(found) do
+      local text, names = {}, added.names
       for line in io.lines("lua/" .. module:gsub("%.", "/") .. ".lua") do
-        text[#text + 1] = line:match "^function Supply[.:]([%w_]+)"
+        text[#text + 1] = line:match("^function " .. added.class .. "[.:]([%w_]+)")
       end
       table.sort(text)
       table.sort(names)

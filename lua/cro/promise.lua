@@ -205,7 +205,7 @@ function Promise:await()
     borrow(self, fiber.check)
   else
     local rec = S.current
-    if S.scope or rec.cancelled or rec.shield then fiber.check() end
+    if S.scope or rec.guarded then fiber.check() end
   end
   if self.state == "kept" then return self.value end
   observe(self)
