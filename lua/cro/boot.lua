@@ -343,14 +343,17 @@ local function waiting_at(co)
   end
 end
 
+local STUCK = "no connection, timer, signal or other fiber is left that could wake it; keep or fail "
+  .. "the promise, or give the wait a limit with Promise.any_of { p, Promise.after(seconds) }"
+local STOPPED = "the clock is stopped (cro.test.clock) and nobody lets time pass; call clock:advance(seconds), "
+  .. "or clock:restore()"
+
 --- Called when the loop has nothing left to wait for and the script still waits.
 ---@async
 function boot.stuck()
   if not status then
     local place = waiting_at(main_fiber.co)
-    complain(("%s waits for ever: no connection, timer, signal or other fiber is left "
-      .. "that could wake it; keep or fail the promise, or give the wait a limit with "
-      .. "Promise.any_of { p, Promise.after(seconds) }"):format(place or "the script"))
+    complain((place or "the script") .. " waits for ever: " .. (fiber.host.clock.passed() and STOPPED or STUCK))
     status = 1
     leave.freeze(main_fiber)
     finish()

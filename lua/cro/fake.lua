@@ -2,6 +2,7 @@
 ---
 --- For specs, and for scripts run by plain luajit. Time stands still while code
 --- runs and jumps to the next timer when nothing is runnable.
+local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 
 local fake = {}
@@ -9,6 +10,9 @@ local fake = {}
 local clock = 0
 local timers = {}
 local serial = 0
+local stopped = false -- when the clock was stopped by hand (cro.test.clock), else false
+local jumps = false -- stopped, but going to the next timer whenever nothing is runnable
+local pass = false -- { target =, fn = } while time is let pass by hand
 
 ---@class cro.FakeTimer
 ---@field due number
@@ -34,6 +38,8 @@ function Timer:close()
 end
 
 local function set_timer(seconds, fn)
+  if seconds == math.huge then return setmetatable({ fn = false }, Timer) end
+  if seconds ~= seconds then error("timer: seconds expected, got NaN", 2) end
   serial = serial + 1
   local timer = setmetatable({ due = clock + math.max(0, seconds), serial = serial, fn = fn }, Timer)
   local at = #timers + 1
@@ -57,6 +63,32 @@ local function run_turns()
   end
 end
 
+--- Up to when timers may fire now.
+local function bound(last)
+  if pass then return pass.target end
+  return stopped and not jumps and clock or last
+end
+
+local function end_pass(err)
+  local ended = pass
+  pass = false
+  if ended then fiber.run_now(function() ended.fn(err) end) end
+end
+
+--- Fires the next timer, or ends a pass; false when neither is due.
+local function step(last)
+  if timers[1] and timers[1].due <= bound(last) then
+    fire_next()
+  elseif pass then
+    clock = math.max(clock, pass.target)
+    end_pass()
+  else
+    return false
+  end
+  run_turns()
+  return true
+end
+
 --- Virtual seconds since `install`.
 ---@return number
 function fake.now() return clock end
@@ -74,28 +106,50 @@ function fake.settle() run_turns() end
 function fake.run(limit)
   local last = limit and clock + limit or math.huge
   run_turns()
-  while timers[1] and timers[1].due <= last do
-    fire_next()
-    run_turns()
+  while step(last) do
   end
 end
 
 --- Lets so many seconds pass.
 ---@param seconds number
 function fake.advance(seconds)
-  local target = clock + seconds
+  local target, was = clock + seconds, stopped
+  stopped = false
   fake.run(seconds)
-  clock = target
+  clock, stopped = math.max(clock, target), was
 end
+
+--- The clock moved by hand, for cro.test: the same functions as the loop's.
+---@type cro.HostClock
+local by_hand = {
+  stop = function()
+    if stopped then return false end
+    stopped = clock
+    return true
+  end,
+  resume = function()
+    stopped, jumps = false, false
+    end_pass(errors.new("cancelled", "the clock goes by itself again"))
+  end,
+  passed = function() return stopped and clock - stopped or nil end,
+  pass = function(seconds, fn) pass = { target = clock + seconds, fn = fn } end,
+  give_up = function() pass = false end,
+  jump = function(on) jumps = on end,
+  drive = function(seconds) return seconds and fake.advance(seconds) or fake.run() end,
+}
 
 --- Makes this the scheduler, at time 0 and without timers.
 ---@param report nil|fun(text: string) stderr by default
 function fake.install(report)
   clock, timers, serial = 0, {}, 0
+  stopped, jumps, pass = false, false, false
+  local began = os.time()
   fiber.install {
     notify = function() end,
     now = fake.now,
+    wall = function() return began + clock end,
     timer = set_timer,
+    clock = by_hand,
     report = report or function(text) io.stderr:write(text, "\n") end,
   }
 end

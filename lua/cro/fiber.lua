@@ -56,7 +56,8 @@ end
 ---@return number
 function fiber.now() return (host or the_host()).now() end
 
---- Calls a function once, on a fiber of its own, after so many seconds.
+--- Calls a function once, on a fiber of its own, after so many seconds; never after
+--- `math.huge`.
 ---@param seconds number 0 or more
 ---@param fn fun()
 ---@return { close: fun(self) } timer closing it twice, or after it fired, is harmless

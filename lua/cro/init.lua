@@ -42,6 +42,8 @@ local report = require "cro.report"
 ---@field stats fun(): table<string, number> counters of the process
 ---@field limits fun(given: table|nil): table bounds of the whole process
 ---@field tcp table the module cro.tcp
+---@field clock table the module cro.clock
+---@field test table the module cro.test
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
 ---@field uri table the module cro.uri
@@ -86,6 +88,8 @@ local MODULES = {
   Semaphore = "cro.semaphore",
   tcp = "cro.tcp",
   signal = "cro.signal",
+  clock = "cro.clock",
+  test = "cro.test",
   json = "cro.json",
   uri = "cro.uri",
   media_type = "cro.media_type",

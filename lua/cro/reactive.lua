@@ -86,6 +86,7 @@ end
 ---@async
 function reactive.shutdown()
   reactive.deadline = fiber.now() + fiber.cleanup_seconds
+  fiber.host.clock.resume() -- the limits of what follows are real seconds
   cleanup.shield(close_roots)
   cleanup.run_all()
   unobserved.report_all()

@@ -13,10 +13,22 @@ require "cro.cleanup" -- puts a fiber's record back in order after each job
 ---@class cro.Host
 ---@field notify fun() the ready queue is no longer empty: call `turn` soon
 ---@field now fun(): number monotonic seconds
+---@field wall fun(): number seconds since 1970-01-01 UTC
 ---@field timer fun(seconds: number, fn: fun()): { close: fun(self) } calls fn once, on a fiber
 ---@field tick number|nil seconds between two times at which timers fire; nil: no such grain
 ---@field report fun(text: string)
+---@field clock cro.HostClock
 ---@field is_misplaced nil|fun(co: thread): boolean does the caller run elsewhere than in co, or beneath C?
+
+--- Stopping the clock and moving it by hand: see cro.test.
+---@class cro.HostClock
+---@field stop fun(): boolean false when it is stopped already
+---@field resume fun() time goes by itself again
+---@field passed fun(): number|nil seconds since it was stopped, nil when it is not
+---@field pass fun(seconds: number, fn: fun(err: any)) calls fn when so much has passed and all rests
+---@field give_up fun() a pass ends where it is
+---@field jump fun(on: boolean) while all rests, time goes to the next timer by itself
+---@field drive nil|fun(seconds: number|nil) the same from outside of any fiber, without a loop
 
 local function write_report(text) io.stderr:write("crolua: ", text, "\n") end
 
@@ -46,8 +58,17 @@ if core.running then
   fiber.install {
     notify = core.notify,
     now = core.now,
+    wall = core.wall,
     timer = core.timer,
     tick = 0.001,
+    clock = {
+      stop = core.clock_stop,
+      resume = core.clock_resume,
+      passed = core.clock_passed,
+      pass = core.clock_pass,
+      give_up = core.clock_give_up,
+      jump = core.clock_jump,
+    },
     report = write_report,
     is_misplaced = core.is_misplaced,
   }

@@ -32,8 +32,10 @@ describe("two chains of one connection #loop", function()
   local function time_out(on_parser, on_serializer)
     chain("parser", "h1_request_parser", on_parser)
     chain("serializer", "h1_response_serializer", on_serializer)
+    local clock = cro.test.clock()
     chains.parser:push "GET / HTTP/1.1\r\nHost"
-    cro.sleep(0.1)
+    clock:advance(0.02)
+    clock:restore()
   end
 
   local function forget(name)

@@ -195,15 +195,18 @@ void cro_wheel_advance(cro_wheel *wheel, uint64_t now)
   wheel->advancing = false;
 }
 
-uint64_t cro_wheel_next(const cro_wheel *wheel)
+uint64_t cro_wheel_next_later(const cro_wheel *wheel)
 {
   int level, digit;
 
-  if (!cro_list_empty(&wheel->late))
-    return wheel->now;
   if (!first_slot(wheel, &level, &digit))
     return UINT64_MAX;
   return slot_start(wheel->now, level, digit);
+}
+
+uint64_t cro_wheel_next(const cro_wheel *wheel)
+{
+  return cro_list_empty(&wheel->late) ? cro_wheel_next_later(wheel) : wheel->now;
 }
 
 size_t cro_wheel_count(const cro_wheel *wheel)

@@ -57,6 +57,9 @@ void cro_wheel_advance(cro_wheel *wheel, uint64_t now);
  * when none is armed. */
 uint64_t cro_wheel_next(const cro_wheel *wheel);
 
+/* The same of those that are due later than the time last advanced to. */
+uint64_t cro_wheel_next_later(const cro_wheel *wheel);
+
 /* Timers armed now. */
 size_t cro_wheel_count(const cro_wheel *wheel);
 

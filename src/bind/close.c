@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "bind/server.h"
 #include "bind/tcp.h"
+#include "net/clock.h"
 
 #include <stddef.h>
 
@@ -55,6 +56,7 @@ void lcro_app_close(lcro_app *app)
   enum { rounds_max = 5000 }; /* of a millisecond */
 
   app->closing = true;
+  cro_clock_resume(app->loop);
   stop_servers(app);
   abort_tcps(app);
   cro_loop_give_up_names(app->loop);

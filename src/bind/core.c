@@ -1,6 +1,7 @@
 #include "bind/core.h"
 
 #include "base/alloc.h"
+#include "base/wall.h"
 #include "bind/fiber.h"
 
 #include <stdio.h>
@@ -245,20 +246,27 @@ static int l_core_is_misplaced(lua_State *L)
   return 1;
 }
 
+uint64_t lcro_now(const lcro_app *app)
+{
+  struct timespec now = { 0 };
+
+  if (app->loop != NULL)
+    return cro_loop_hrtime(app->loop);
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 /* core.now() -> seconds of a monotonic clock, read afresh */
 static int l_core_now(lua_State *L)
 {
-  lua_pushnumber(L, (lua_Number)cro_loop_hrtime() / 1e9);
+  lua_pushnumber(L, (lua_Number)lcro_now(lcro_app_of(L)) / 1e9);
   return 1;
 }
 
 /* core.wall() -> seconds since 1970-01-01 UTC */
 static int l_core_wall(lua_State *L)
 {
-  struct timespec now;
-
-  clock_gettime(CLOCK_REALTIME, &now);
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  lua_pushnumber(L, (lua_Number)cro_wall() / 1e9);
   return 1;
 }
 
@@ -353,6 +361,7 @@ __attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
   lcro_open_json(L);
   lcro_open_tcp(L);
   lcro_open_timer(L);
+  lcro_open_clock(L);
   lcro_open_signal(L);
   lcro_open_chain(L);
   lcro_open_router(L);

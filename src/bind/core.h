@@ -55,6 +55,9 @@ lcro_app *lcro_app_open(lua_State *L, cro_loop *loop);
 /* As lcro_app_of, and raises "needs the event loop" outside of crolua. */
 lcro_app *lcro_app_running(lua_State *L, const char *what);
 
+/* Nanoseconds of a monotonic clock: the loop's, so that it stands still with it. */
+uint64_t lcro_now(const lcro_app *app);
+
 /* The app's scratch buffer, empty: for a value being built inside one C function. What
  * is raised meanwhile leaks nothing. */
 cro_buf *lcro_scratch(lcro_app *app);
@@ -93,6 +96,7 @@ void lcro_open_uri(lua_State *L);
 void lcro_open_json(lua_State *L);
 void lcro_open_tcp(lua_State *L);
 void lcro_open_timer(lua_State *L);
+void lcro_open_clock(lua_State *L);
 void lcro_open_signal(lua_State *L);
 void lcro_open_chain(lua_State *L);
 void lcro_open_router(lua_State *L);

@@ -57,7 +57,7 @@ lcro_exchange *lcro_exchange_create(lcro_app *app, cro_request *request)
                         .request = request,
                         .response = request->response,
                         .holds = 1,
-                        .began = app->timed ? cro_loop_hrtime() : 0,
+                        .began = app->timed ? lcro_now(app) : 0,
                         .after = LUA_NOREF,
                         .body_ref = LUA_NOREF };
   for (int kind = 0; kind < LCRO_BOX_KINDS; kind++)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 static const char class[] = "cro.timer";
+static const lua_Number longest = 4e9; /* seconds; 126 years */
 
 typedef struct {
   lcro_entry entry; /* first */
@@ -67,7 +68,20 @@ static int l_timer_gc(lua_State *L)
   return 0;
 }
 
-/* core.timer(seconds, fn) -> timer: fn is called once, on a fiber, never early. */
+/* The first millisecond that begins at that time or later: a timer never fires early.
+ * What is due now need not wait for the next one. */
+static uint64_t due_in(const cro_loop *loop, lua_Number seconds)
+{
+  enum { ns_per_ms = 1000000 };
+  uint64_t now = cro_loop_hrtime(loop);
+
+  if (seconds <= 0)
+    return now / ns_per_ms;
+  return (now + (uint64_t)(seconds * 1e9 + 0.5) + ns_per_ms - 1) / ns_per_ms;
+}
+
+/* core.timer(seconds, fn) -> timer: fn is called once, on a fiber, never early; never
+ * when that is later than anybody will see. */
 static int l_core_timer(lua_State *L)
 {
   lcro_app *app = lcro_app_running(L, "a timer");
@@ -83,14 +97,12 @@ static int l_core_timer(lua_State *L)
   box->fn = box->self = LUA_NOREF;
   luaL_getmetatable(L, class);
   lua_setmetatable(L, -2);
+  if (seconds > longest)
+    return 1;
   box->fn = lcro_anchor(L, 2);
   box->self = lcro_anchor(L, 3);
   box->app = app;
-  seconds = seconds < 0 ? 0 : seconds > 1e12 ? 1e12 : seconds;
-  /* A timer never fires early: up to the next millisecond, and one for the one that
-   * has begun. */
-  cro_loop_arm(app->loop, &box->timer,
-               cro_loop_hrtime() / 1000000 + (uint64_t)(seconds * 1000 + 0.999));
+  cro_loop_arm(app->loop, &box->timer, due_in(app->loop, seconds));
   return 1;
 }
 

@@ -1,8 +1,7 @@
 #include "base/date.h"
 
+#include "base/wall.h"
 #include "http/h1.h"
-
-#include <time.h>
 
 _Static_assert(CRO_DATE_LINE_LENGTH == sizeof "Date: \r\n" - 1 + CRO_DATE_LENGTH,
                "the field line around a date");
@@ -14,11 +13,10 @@ const char *cro_http_date_line(void)
   static char line[CRO_DATE_LINE_LENGTH + 1] =
       "Date: .............................\r\n";
   static int64_t written = INT64_MIN;
-  struct timespec now = { 0 };
+  int64_t now = cro_wall_seconds();
 
-  clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  if (now.tv_sec != written) {
-    written = now.tv_sec;
+  if (now != written) {
+    written = now;
     cro_date_format(written, line + sizeof "Date: " - 1);
   }
   return line;

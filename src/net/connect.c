@@ -117,6 +117,7 @@ static int try_address(cro_connecting *self, const net_address *address)
     return rc;
   }
   cro_list_push(&self->attempts, &attempt->node);
+  net_stir(self->loop);
   return 0;
 }
 

@@ -56,6 +56,7 @@ static void on_closed(uv_handle_t *handle)
 
 static void stop(net_lingering *self)
 {
+  net_stir(self->loop);
   cro_loop_disarm(self->loop, &self->limit);
   cro_list_remove(&self->node);
   self->loop->linger_count--;

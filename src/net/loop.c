@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/err.h"
+#include "net/clock.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { spare_buf_max = 64 * 1024 }; /* a bigger one is given back to the system */
+enum {
+  spare_buf_max = 64 * 1024, /* a bigger one is given back to the system */
+  ns_per_ms = 1000000,
+};
 
 int cro_net_err(int uv)
 {
@@ -125,8 +129,10 @@ static void on_alarm(uv_timer_t *alarm)
 static void set_alarm(cro_loop *loop)
 {
   uint64_t next = cro_wheel_next(loop->wheel);
-  uint64_t now = uv_now(&loop->uv);
+  uint64_t now = cro_loop_now(loop);
 
+  if (loop->clock.stopped)
+    return;
   if (next == UINT64_MAX) {
     if (loop->alarm_at != UINT64_MAX)
       uv_timer_stop(&loop->alarm);
@@ -172,7 +178,7 @@ static void on_prepare(uv_prepare_t *prepare)
   read_fresh(loop);
   cro_turn_run(&loop->turn);
   run_hook(loop);
-  cro_wheel_advance(loop->wheel, uv_now(&loop->uv));
+  cro_wheel_advance(loop->wheel, cro_loop_now(loop));
   if (!hold_output(loop))
     flush_dirty(loop);
   finalise_ended(loop);
@@ -181,6 +187,7 @@ static void on_prepare(uv_prepare_t *prepare)
     cro_loop_again(loop);
   else
     uv_idle_stop(&loop->idle);
+  net_clock_turn(loop, work_left(loop));
 }
 
 /* --- other threads -------------------------------------------------------------- */
@@ -228,12 +235,20 @@ void cro_loop_keep(cro_loop *loop, int by)
 
 uint64_t cro_loop_now(const cro_loop *loop)
 {
-  return uv_now(&loop->uv);
+  const net_clock *clock = &loop->clock;
+
+  if (clock->stopped)
+    return clock->now / ns_per_ms;
+  return uv_now(&loop->uv) + (uint64_t)clock->ahead;
 }
 
-uint64_t cro_loop_hrtime(void)
+uint64_t cro_loop_hrtime(const cro_loop *loop)
 {
-  return uv_hrtime();
+  const net_clock *clock = &loop->clock;
+
+  if (clock->stopped)
+    return clock->now;
+  return uv_hrtime() + (uint64_t)clock->ahead * ns_per_ms;
 }
 
 cro_turn *cro_loop_turn(cro_loop *loop)
@@ -318,6 +333,7 @@ static void init_handles(cro_loop *loop)
   uv_prepare_init(&loop->uv, &loop->prepare);
   uv_idle_init(&loop->uv, &loop->idle);
   uv_timer_init(&loop->uv, &loop->alarm);
+  net_clock_init(loop);
   uv_prepare_start(&loop->prepare, on_prepare);
   uv_unref((uv_handle_t *)&loop->prepare);
 }
@@ -397,6 +413,7 @@ static void close_own_handles(cro_loop *loop)
   uv_close((uv_handle_t *)&loop->prepare, NULL);
   uv_close((uv_handle_t *)&loop->idle, NULL);
   uv_close((uv_handle_t *)&loop->alarm, NULL);
+  uv_close((uv_handle_t *)&loop->clock.limit, NULL);
   uv_close((uv_handle_t *)&loop->async, NULL);
   uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
@@ -418,6 +435,7 @@ void cro_loop_destroy(cro_loop *loop)
   if (loop == NULL)
     return;
   loop->destroying = true;
+  cro_clock_resume(loop);
   drain(loop);
   net_resolve_let_go(loop);
   run_posts(loop);

@@ -29,9 +29,10 @@ void cro_loop_destroy(cro_loop *loop);
 void cro_loop_run(cro_loop *loop);
 void cro_loop_stop(cro_loop *loop);
 
-/* Milliseconds, monotonic, fixed between two polls; and nanoseconds read afresh. */
+/* Milliseconds, monotonic, fixed between two polls; and nanoseconds read afresh. Both
+ * stand still while the clock is stopped (net/clock.h). */
 uint64_t cro_loop_now(const cro_loop *loop);
-uint64_t cro_loop_hrtime(void);
+uint64_t cro_loop_hrtime(const cro_loop *loop);
 
 /* The turn that stages of this loop's connections are attached to. The loop's. */
 cro_turn *cro_loop_turn(cro_loop *loop);

@@ -24,6 +24,7 @@ enum {
   net_spare_bufs = 16,        /* output buffers kept by an idle loop */
   net_pool_threads = 16,      /* libuv's own default of 4 is few for files */
   net_lookups_max = 8,        /* threads that look names up; not of that pool */
+  net_restless_turns = 10000, /* then virtual time goes on although things run */
 };
 
 /* What the descriptor is: what may be asked of it. */
@@ -35,13 +36,32 @@ typedef enum net_kind {
   net_kinds
 } net_kind;
 
+/* See net/clock.h. Times in nanoseconds but where said otherwise. */
+typedef struct net_clock {
+  int64_t ahead;                    /* ms; of the real clock, when it is not stopped */
+  int64_t wall;                     /* when it was stopped */
+  uint64_t began, now;              /* when it was stopped, and what it shows */
+  uint64_t target;                  /* of the pass */
+  void (*done)(void *arg, int err); /* NULL: no pass is under way */
+  void *arg;
+  unsigned quiet;    /* turns in a row without anything to do */
+  unsigned restless; /* turns since time last moved */
+  uv_timer_t limit;  /* real time; ends a wait for the kernel or for names */
+  bool stopped;
+  bool stirred; /* something was sent, connected or closed since the last rest */
+  bool jumps;   /* from timer to timer without being told */
+  bool waiting; /* `limit` is set */
+  bool waited;  /* and has come */
+} net_clock;
+
 struct cro_loop {
   uv_loop_t uv;
   uv_prepare_t prepare; /* the turn */
   uv_idle_t idle;       /* active while the next turn must not wait */
   uv_timer_t alarm;     /* the wheel's next expiry */
-  uv_async_t async;     /* posts of other threads */
-  uv_mutex_t lock;      /* guards posts */
+  net_clock clock;
+  uv_async_t async; /* posts of other threads */
+  uv_mutex_t lock;  /* guards posts */
   cro_list posts;
   cro_turn turn;
   cro_wheel *wheel;
@@ -81,6 +101,19 @@ void cro_loop_give_buf(cro_loop *loop, cro_buf *buf);
 
 /* The cro_err for what libuv or a system call (as -errno) answered. */
 int cro_net_err(int uv);
+
+/* --- clock ------------------------------------------------------------------------ */
+
+/* With the loop. */
+void net_clock_init(cro_loop *loop);
+/* At the end of each turn; `busy`: there is more to do at once. */
+void net_clock_turn(cro_loop *loop, bool busy);
+
+/* Something is on its way through the kernel. */
+static inline void net_stir(cro_loop *loop)
+{
+  loop->clock.stirred = true;
+}
 
 /* --- addresses ------------------------------------------------------------------ */
 

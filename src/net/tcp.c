@@ -80,6 +80,7 @@ static void hang_up(cro_tcp *tcp)
 /* One read event: `nread` bytes are in the shared buffer, 0 is FIN, < 0 a cro_err. */
 static void read_event(cro_tcp *tcp, ssize_t nread)
 {
+  net_stir(tcp->loop);
   if (nread > 0) {
     push(tcp, (size_t)nread);
   } else if (nread == 0 || (nread == CRO_E_IO && tcp->kind == NET_TERMINAL)) {
@@ -205,12 +206,12 @@ static void conn_deadline(cro_conn *conn, cro_wait what, uint64_t ms)
   if (what == CRO_WAIT_NOTHING || tcp->life == TCP_CLOSED)
     cro_loop_disarm(tcp->loop, &tcp->deadline);
   else
-    cro_loop_arm(tcp->loop, &tcp->deadline, uv_now(&tcp->loop->uv) + ms);
+    cro_loop_arm(tcp->loop, &tcp->deadline, cro_loop_now(tcp->loop) + ms);
 }
 
 static uint64_t conn_now(const cro_conn *conn)
 {
-  return uv_now(&of_conn(conn)->loop->uv);
+  return cro_loop_now(of_conn(conn)->loop);
 }
 
 static void conn_flush_later(cro_conn *conn)
@@ -349,7 +350,7 @@ void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms)
   if (ms == 0)
     cro_loop_disarm(tcp->loop, &tcp->stall);
   else if (tcp->writing != NULL)
-    cro_loop_arm(tcp->loop, &tcp->stall, uv_now(&tcp->loop->uv) + ms);
+    cro_loop_arm(tcp->loop, &tcp->stall, cro_loop_now(tcp->loop) + ms);
 }
 
 /* --- life ------------------------------------------------------------------------- */
@@ -466,6 +467,7 @@ void cro_tcp_end(cro_tcp *tcp, int err, bool broken, bool reset)
   cro_loop_disarm(tcp->loop, &tcp->stall);
   if (reset)
     reset_on_close(tcp);
+  net_stir(tcp->loop);
   release_fd(tcp);
   if (was == TCP_OPEN) {
     uv_close(&tcp->uv.handle, on_uv_closed);

@@ -51,7 +51,7 @@ static void arm_stall(cro_tcp *tcp, size_t left)
 {
   tcp->stalled_at = left;
   if (tcp->write_idle > 0)
-    cro_loop_arm(tcp->loop, &tcp->stall, uv_now(&tcp->loop->uv) + tcp->write_idle);
+    cro_loop_arm(tcp->loop, &tcp->stall, cro_loop_now(tcp->loop) + tcp->write_idle);
 }
 
 /* The peer took nothing for write_idle: it is gone, or it plays slow reader. */
@@ -76,6 +76,7 @@ static void on_written(uv_write_t *req, int status)
 
   tcp->writing = NULL;
   tcp->loop->write_count--;
+  net_stir(tcp->loop);
   cro_loop_give_buf(tcp->loop, &writing->buf);
   cro_free(writing);
   if (tcp->life == TCP_CLOSED)
@@ -142,6 +143,7 @@ static int write_some(cro_tcp *tcp, struct iovec *parts, size_t count, size_t *t
 {
   ssize_t n;
 
+  net_stir(tcp->loop);
   do
     n = write_parts(tcp, parts, count);
   while (n < 0 && errno == EINTR);
@@ -248,6 +250,7 @@ static void send_fin(cro_tcp *tcp)
   tcp->fin_out = true;
   if (tcp->kind > NET_UNIX)
     return; /* closing is all that a pipe can say */
+  net_stir(tcp->loop);
   if (shutdown(tcp->fd, SHUT_WR) != 0 && errno != ENOTCONN)
     cro_tcp_end(tcp, cro_err_from_errno(errno), true, true);
 }

@@ -251,6 +251,7 @@ static void a_timer_for_the_present_waits_for_the_next_advance(void)
   n[0].again = 100;
   cro_wheel_arm(wheel, &n[0].timer, 50);
   CHECK_INT(100, cro_wheel_next(wheel));
+  CHECK(cro_wheel_next_later(wheel) == UINT64_MAX);
   cro_wheel_advance(wheel, 100);
   CHECK_INT(1, ordered);
   CHECK(cro_timer_armed(&n[0].timer));
@@ -367,6 +368,7 @@ static void time_that_goes_back_changes_nothing(void)
   cro_wheel_advance(wheel, 500);
   CHECK_INT(0, ordered);
   CHECK_INT(1010, cro_wheel_next(wheel));
+  CHECK_INT(1010, cro_wheel_next_later(wheel));
   cro_wheel_advance(wheel, 1010);
   CHECK_INT(1, ordered);
   cro_wheel_destroy(wheel);
