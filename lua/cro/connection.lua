@@ -1,6 +1,8 @@
 --- A connection that is a supply of bytes and takes writes: what TCP, sockets of the unix
 --- family, pipes and terminals have in common. `cro.tcp` and `cro.unix` make them.
 local Promise = require "cro.promise"
+local errors = require "cro.errors"
+local options = require "cro.options"
 local supplies = require "cro.supply"
 
 ---@class cro.Connection
@@ -9,10 +11,12 @@ local supplies = require "cro.supply"
 ---@field peer_port integer -1 without one
 ---@field socket_host string numeric address of this side
 ---@field socket_port integer
+---@field path string|nil of a socket of the unix family
 ---@field private name string of its kind
----@field private room cro.Promise|false what waits for the queue to shrink
+---@field private room table|false promises of writes that wait for the queue to shrink
 ---@field private ending cro.Promise|false what waits for the end
 ---@field private read boolean somebody has tapped it
+---@field private said "shutdown"|"close"|false what this side has ended it with
 local Connection = {}
 Connection.__index = Connection
 Connection.__name = "cro.Connection"
@@ -34,6 +38,7 @@ local function wrap(box, name)
     room = false,
     ending = false,
     read = false,
+    said = false,
   }, Connection)
 end
 
@@ -47,6 +52,24 @@ local function settle(promise, err)
   return Promise.settle_kept(promise, true)
 end
 
+--- Says of "already closed" who closed it, and what to do.
+local function explain(self, err, op, cure)
+  if err.kind ~= "closed" then return err end
+  err.message = self.said
+      and ("%s: this side has ended %s with connection:%s(); %s before"):format(op, tostring(self), self.said, cure)
+    or ("%s: %s is closed; %s before, or ask connection:closed()"):format(op, tostring(self), cure)
+  return err
+end
+
+local function start(self, sink, on_event)
+  local err = self.said == "close" and errors.new("closed", "") or nil
+  if not err then
+    local _, failure = self.box:start(on_event)
+    err = failure
+  end
+  if err then sink:quit(explain(self, err, "read", "tap it")) end
+end
+
 --- What comes in, as strings of bytes: done when the peer has sent its last, quits when
 --- the connection breaks. It can be tapped once. While a handler waits nothing is read.
 --- Closing the tap closes the connection; its own end does not, so that an answer can
@@ -57,18 +80,19 @@ function Connection:supply()
     name = tostring(self),
     open = function(sink)
       if self.read then
-        error(("%s is read already: a connection has one reader"):format(self), 0)
+        errors.misuse(("%s is read already: a connection has one reader; "
+          .. "share() of its supply gives every tap all of it"):format(tostring(self)))
       end
       self.read = true
       local ended = false
-      self.box:start(function(kind, value)
+      start(self, sink, function(kind, value)
         if kind == "value" then return sink:value(value) end
         ended = true -- the peer's side only: answers may still be written
         if kind == "done" then return sink:done() end
         return sink:quit(value)
       end)
       return function()
-        if not ended then self.box:close() end
+        if not ended then self:close() end
       end
     end,
   }
@@ -77,30 +101,59 @@ end
 local UNHEEDED = "1 MiB was written after a write whose promise was not kept yet; "
   .. "await connection:write(...) so that the peer can keep up"
 
---- Sends bytes. The promise is kept at once while less than 64 KiB wait to be sent,
---- else when that is so again; it breaks with kind "closed", "reset", "broken_pipe" or "aborted".
---- Who does not wait for it and goes on for a MiB more loses the connection: kind "limit".
----@param data string
----@return cro.Promise
-function Connection:write(data)
-  if type(data) ~= "string" then
-    error(("connection:write: a string expected, got %s"):format(type(data)), 2)
-  end
-  local taken, err = self.box:write(data)
-  if taken then return Promise.kept(true) end
-  if taken == nil then
-    if err.kind == "limit" then err.message = err.message .. ": " .. UNHEEDED end
-    return Promise.broken(err)
-  end
-  if self.room then return self.room end
-  local room = Promise.made()
-  self.room = room
-  self.box:on_drain(function(failure)
-    self.room = false
-    settle(room, failure)
-  end)
-  return room
+local function cannot_write(self, err)
+  if err.kind == "limit" then err.message = err.message .. ": " .. UNHEEDED end
+  return Promise.broken(explain(self, err, "write", "write"))
 end
+
+--- One promise for all writes of one size that wait: they tell the same, and who does
+--- not look at them would otherwise pile them up.
+local function wait_for_room(self, bytes)
+  local room = self.room
+  if not room then
+    room = {}
+    self.room = room
+    self.box:on_drain(function(failure)
+      self.room = false
+      for i = 1, #room, 2 do
+        if failure then
+          Promise.settle_broken(room[i + 1], failure)
+        else
+          Promise.settle_kept(room[i + 1], room[i])
+        end
+      end
+    end)
+  end
+  local at = room["of " .. bytes]
+  if at then return at end
+  local promise = Promise.made()
+  room[#room + 1] = bytes
+  room[#room + 1] = promise
+  room["of " .. bytes] = promise
+  return promise
+end
+
+local function text_of(data)
+  if type(data) == "number" then return tostring(data) end
+  errors.misuse(("connection:write: a string or a number expected, got %s"):format(options.show(data)))
+end
+
+--- Sends bytes; a number is sent as its text. The promise is kept with how many bytes
+--- these were: at once while less than 64 KiB wait to be sent, else when that is so
+--- again; it breaks with kind "closed", "reset", "broken_pipe" or "aborted". Who does not
+--- wait for it and goes on for a MiB more loses the connection: kind "limit".
+---@param data string|number
+---@return cro.Promise of the number of bytes
+function Connection:write(data)
+  if type(data) ~= "string" then data = text_of(data) end
+  local taken, err = self.box:write(data)
+  if taken then return Promise.kept(#data) end
+  if taken == nil then return cannot_write(self, err) end
+  return wait_for_room(self, #data)
+end
+
+--- The same as `write`.
+Connection.print = Connection.write
 
 --- Kept when the kernel has everything written so far.
 ---@return cro.Promise
@@ -121,18 +174,56 @@ function Connection:closed()
   return promise
 end
 
---- Says that no more will be written; reading goes on.
-function Connection:shutdown() self.box:shutdown() end
+--- Says that no more will be written, behind what was; reading goes on.
+function Connection:shutdown()
+  self.said = self.said or "shutdown"
+  self.box:shutdown()
+end
 
 --- Closes after what was written has been sent. Closing twice is harmless.
-function Connection:close() self.box:close() end
+function Connection:close()
+  self.said = "close"
+  self.box:close()
+end
 
---- Closes at once; the peer sees a reset.
+--- Closes at once; a TCP peer sees a reset.
 function Connection:abort() self.box:abort() end
 
---- Sends small writes at once (true) or lets the system join them.
+--- Sends small writes at once (true) or lets the system join them. Nothing to what is no
+--- TCP.
 ---@param on boolean
-function Connection:nodelay(on) self.box:nodelay(on) end
+function Connection:nodelay(on)
+  options.argument("connection:nodelay", 1, on, "boolean")
+  self.box:nodelay(on)
+end
+
+--- Has the system ask a peer that has been silent for so many seconds whether it is still
+--- there, four times, at intervals of a quarter of that: one that is not is noticed after
+--- twice the time, as kind "timeout". False: it does not ask, as is so at first. Nothing
+--- to what is no TCP.
+---@param seconds integer|false 1 to 32767
+function Connection:keep_alive(seconds)
+  local whole = type(seconds) == "number" and seconds % 1 == 0
+  if seconds ~= false and not (whole and seconds >= 1 and seconds <= 32767) then
+    errors.misuse(("connection:keep_alive: whole seconds from 1 to 32767 expected, or false, got %s"):format(
+      options.show(seconds)))
+  end
+  self.box:keep_alive(seconds or 0)
+end
+
+--- The descriptor of the system, to ask or set what is not offered here; nil when the
+--- connection has closed. Reading, writing or closing it is the connection's alone.
+---@return integer|nil
+function Connection:fd() return self.box:fd() end
+
+--- Who connected to a socket of the unix family, as the system knows it.
+---@return { pid: integer, uid: integer, gid: integer }|nil nil for other connections
+---@return cro.Error|nil why not
+function Connection:peer_user()
+  local pid, uid, gid = self.box:peer_user()
+  if not pid then return nil, uid end
+  return { pid = pid, uid = uid, gid = gid }
+end
 
 --- Bytes written and not yet with the kernel.
 ---@return integer

@@ -44,6 +44,7 @@ local report = require "cro.report"
 ---@field tcp table the module cro.tcp
 ---@field clock table the module cro.clock
 ---@field test table the module cro.test
+---@field unix table the module cro.unix
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
 ---@field uri table the module cro.uri
@@ -87,6 +88,7 @@ local MODULES = {
   Lock = "cro.lock",
   Semaphore = "cro.semaphore",
   tcp = "cro.tcp",
+  unix = "cro.unix",
   signal = "cro.signal",
   clock = "cro.clock",
   test = "cro.test",

@@ -21,4 +21,10 @@ return {
       cro.pawait(job)
     end,
   },
+  {
+    play = function(block, run)
+      block()
+      assert.same({ "true" }, run.printed)
+    end,
+  },
 }

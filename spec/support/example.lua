@@ -11,6 +11,7 @@
 ---   clients = { ... }   are run one after the other once the port accepts, each
 ---                       { run = shell command (HOST, PORT and URL are set),
 ---                         out = as above, status = 0 }
+---   socket = true       the same for one that listens at the path SOCKET
 ---   signal = "TERM"     ends it after the last client; false: it ends by itself
 ---   beside = "..."      a shell command that runs all the while, started first; it gets
 ---                       PEER_PORT, as does the example (for examples that are clients)
@@ -33,6 +34,12 @@ end
 
 --- Waits up to 10 s until a port accepts.
 local WAIT = [[
+there() {
+  n=0
+  until [ -S "$SOCKET" ]; do
+    n=$((n + 1)); [ $n -lt 100 ] && sleep 0.1 || return 1
+  done
+}
 accepts() {
   n=0
   until nc -z 127.0.0.1 "$1" 2>/dev/null; do
@@ -54,7 +61,8 @@ local function script_of(path, plan, port, peer_port)
   local lines = {
     "HOST=127.0.0.1 PORT=" .. port .. " PEER_PORT=" .. peer_port,
     "URL=http://127.0.0.1:" .. port,
-    "export HOST PORT PEER_PORT URL " .. (plan.env or ""),
+    "SOCKET=$PWD/socket",
+    "export HOST PORT PEER_PORT URL SOCKET " .. (plan.env or ""),
     WAIT,
   }
   if plan.beside then
@@ -65,8 +73,9 @@ local function script_of(path, plan, port, peer_port)
   -- timeout passes signals on and ends as the example does
   lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err </dev/null & example=$!"):format(
     program.quote(program.crolua()), program.quote(path), plan.arguments or "")
-  if plan.port then
-    lines[#lines + 1] = "accepts $PORT $example || echo 'it does not listen' >&2"
+  if plan.port or plan.socket then
+    local listens = plan.socket and "there" or "accepts $PORT $example"
+    lines[#lines + 1] = listens .. " || echo 'it does not listen' >&2"
     client_lines(plan, lines)
     if plan.signal ~= false then
       lines[#lines + 1] = "kill -" .. (plan.signal or "TERM") .. " $example 2>/dev/null"

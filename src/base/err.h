@@ -40,7 +40,9 @@
   X(EXISTS, -26, "exists", "already exists", STREAM)                                   \
   X(HANDLER, -27, "handler", "a handler failed", STREAM)                               \
   X(DNS_TIMEOUT, -28, "dns_timeout", "the name did not resolve within 5 s", STREAM)    \
-  X(ABORTED, -29, "aborted", "aborted on this side", CONNECTION)
+  X(ABORTED, -29, "aborted", "aborted on this side", CONNECTION)                       \
+  X(DNS_NONE, -30, "dns_not_found", "no such host", STREAM)                            \
+  X(DNS_AGAIN, -31, "dns_temporary", "no name server answers; later one may", STREAM)
 
 typedef enum cro_grade {
   CRO_GRADE_STREAM,

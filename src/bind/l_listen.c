@@ -23,7 +23,7 @@ typedef struct {
   int err;
   bool opening, ready, quit, closed, inside, freed_by_gc;
   bool nodelay;
-  char address[96];
+  char address[128]; /* a path fits */
 } listener_box;
 
 typedef struct {
@@ -205,7 +205,7 @@ static int l_listener_close(lua_State *L)
   return 0;
 }
 
-/* listener:address() -> host, port; nothing when it does not listen */
+/* listener:address() -> host, port; a path alone; nothing when it does not listen */
 static int l_listener_address(lua_State *L)
 {
   listener_box *box = luaL_checkudata(L, 1, listener_class);
@@ -214,6 +214,8 @@ static int l_listener_address(lua_State *L)
   if (box->listener == NULL)
     return 0;
   lcro_pushbytes(L, cro_listener_address(box->listener, &port));
+  if (port < 0)
+    return 1;
   lua_pushinteger(L, port);
   return 2;
 }
@@ -234,9 +236,23 @@ static const luaL_Reg listener_methods[] = {
   { NULL, NULL },
 };
 
-static void read_listen(lua_State *L, cro_listen_options *options)
+/* Where a listener or a connection is to be, for messages. */
+static void describe(char out[128], cro_bytes path, cro_bytes host, int port)
+{
+  if (path.len > 0)
+    (void)snprintf(out, 128, "unix:%.*s", (int)path.len, path.at);
+  else
+    (void)snprintf(out, 128, "%.*s:%d", (int)host.len, host.at, port);
+}
+
+void lcro_read_listen(lua_State *L, cro_listen_options *options)
 {
   memset(options, 0, sizeof *options);
+  options->path = lcro_opt_bytes(L, 1, "path", CRO_B(""));
+  options->mode = (int)lcro_opt_number(L, 1, "mode", 0);
+  options->replace = lcro_opt_bool(L, 1, "unlink", false);
+  options->ipv6_only = lcro_opt_bool(L, 1, "ipv6_only", false);
+  options->keep_alive = (unsigned)lcro_opt_number(L, 1, "keep_alive", 0);
   options->host = lcro_opt_bytes(L, 1, "host", CRO_B("localhost"));
   options->port = (int)lcro_opt_number(L, 1, "port", 0);
   options->fd = (int)lcro_opt_number(L, 1, "fd", -1);
@@ -255,7 +271,7 @@ static int l_core_tcp_listen(lua_State *L)
 
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  read_listen(L, &options);
+  lcro_read_listen(L, &options);
   box = lua_newuserdata(L, sizeof *box);
   memset(box, 0, sizeof *box);
   lcro_entry_init(&box->entry, &listener_entry);
@@ -266,8 +282,7 @@ static int l_core_tcp_listen(lua_State *L)
   box->nodelay = options.nodelay;
   luaL_getmetatable(L, listener_class);
   lua_setmetatable(L, -2);
-  (void)snprintf(box->address, sizeof box->address, "%.*s:%d", (int)options.host.len,
-                 options.host.at, options.port);
+  describe(box->address, options.path, options.host, options.port);
   box->fn = lcro_anchor(L, 2);
   box->self = lcro_anchor(L, 3);
   box->closed = false;
@@ -290,8 +305,27 @@ typedef struct {
   int fn, self;
   int err;
   bool closed;
-  char address[96];
+  cro_tried *tried; /* when it failed: every address */
+  size_t tried_count;
+  char address[128];
 } connecting_box;
+
+/* The error on top learns which addresses were tried: err.tried. */
+static void add_tried(lua_State *L, const connecting_box *box)
+{
+  lua_createtable(L, (int)box->tried_count, 0);
+  for (size_t i = 0; i < box->tried_count; i++) {
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, box->tried[i].host);
+    lua_setfield(L, -2, "host");
+    lua_pushstring(L, cro_err_kind(box->tried[i].err));
+    lua_setfield(L, -2, "kind");
+    lua_pushstring(L, cro_err_text(box->tried[i].err));
+    lua_setfield(L, -2, "message");
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  lua_setfield(L, -2, "tried");
+}
 
 static int connecting_open(lua_State *L, lcro_entry *entry)
 {
@@ -301,6 +335,8 @@ static int connecting_open(lua_State *L, lcro_entry *entry)
   if (box->err != 0) {
     lua_pushnil(L);
     lcro_push_error(L, box->err, "connect", cro_bytes_of(box->address));
+    if (box->tried_count > 0)
+      add_tried(L, box);
     return 3;
   }
   lcro_tcp_adopt(L, lcro_tcp_push(L, box->app), box->tcp);
@@ -316,6 +352,9 @@ static void connecting_left(lua_State *L, lcro_entry *entry, bool failed)
   if (box->tcp != NULL)
     lcro_tcp_abort(box->tcp);
   box->tcp = NULL;
+  cro_free(box->tried);
+  box->tried = NULL;
+  box->tried_count = 0;
   lcro_release(L, &box->fn);
   lcro_release(L, &box->self);
 }
@@ -323,10 +362,29 @@ static void connecting_left(lua_State *L, lcro_entry *entry, bool failed)
 static const lcro_entry_ops connecting_ops = { .open = connecting_open,
                                                .left = connecting_left };
 
+/* Without memory the error says less. */
+static void keep_tried(connecting_box *box)
+{
+  cro_tried one;
+  size_t count = 0;
+
+  while (cro_connect_tried(box->connecting, count, &one))
+    count++;
+  if (count > 0)
+    box->tried = cro_alloc(count * sizeof *box->tried);
+  if (box->tried == NULL)
+    return;
+  for (size_t i = 0; i < count; i++)
+    (void)cro_connect_tried(box->connecting, i, &box->tried[i]);
+  box->tried_count = count;
+}
+
 static void connected(void *arg, int err, cro_tcp *tcp)
 {
   connecting_box *box = arg;
 
+  if (err != 0 && box->connecting != NULL && !box->closed)
+    keep_tried(box);
   box->connecting = NULL;
   box->tcp = tcp;
   box->err = err;
@@ -359,6 +417,19 @@ static const luaL_Reg connecting_methods[] = {
   { NULL, NULL },
 };
 
+static void read_connect(lua_State *L, cro_connect_options *options)
+{
+  memset(options, 0, sizeof *options);
+  options->path = lcro_opt_bytes(L, 1, "path", CRO_B(""));
+  options->host = lcro_opt_bytes(L, 1, "host", CRO_B("localhost"));
+  options->port = (int)lcro_opt_number(L, 1, "port", 0);
+  options->timeout = (uint64_t)(lcro_opt_number(L, 1, "timeout", 0) * 1000);
+  options->nodelay = lcro_opt_bool(L, 1, "nodelay", false);
+  options->keep_alive = (unsigned)lcro_opt_number(L, 1, "keep_alive", 0);
+  options->local_host = lcro_opt_bytes(L, 1, "local_host", CRO_B(""));
+  options->local_port = (int)lcro_opt_number(L, 1, "local_port", 0);
+}
+
 /* core.tcp_connect(options, fn(connection or nil, err)) */
 static int l_core_tcp_connect(lua_State *L)
 {
@@ -369,10 +440,7 @@ static int l_core_tcp_connect(lua_State *L)
 
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  options.host = lcro_opt_bytes(L, 1, "host", CRO_B("localhost"));
-  options.port = (int)lcro_opt_number(L, 1, "port", 0);
-  options.timeout = (uint64_t)(lcro_opt_number(L, 1, "timeout", 0) * 1000);
-  options.nodelay = lcro_opt_bool(L, 1, "nodelay", false);
+  read_connect(L, &options);
   box = lua_newuserdata(L, sizeof *box);
   memset(box, 0, sizeof *box);
   lcro_entry_init(&box->entry, &connecting_ops);
@@ -380,8 +448,7 @@ static int l_core_tcp_connect(lua_State *L)
   box->fn = box->self = LUA_NOREF;
   luaL_getmetatable(L, connecting_class);
   lua_setmetatable(L, -2);
-  (void)snprintf(box->address, sizeof box->address, "%.*s:%d", (int)options.host.len,
-                 options.host.at, options.port);
+  describe(box->address, options.path, options.host, options.port);
   box->fn = lcro_anchor(L, 2);
   box->self = lcro_anchor(L, 3);
   rc = cro_connect(&box->connecting, app->loop, &options, connected, box);

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "bind/router.h"
 #include "bind/server.h"
+#include "bind/tcp.h"
 #include "pipe/trace.h"
 
 #include <stddef.h>
@@ -266,11 +267,7 @@ void lcro_read_limits(lua_State *L, int index, cro_http_limits *limits,
 static void read_options(lua_State *L, cro_server_options *options)
 {
   memset(options, 0, sizeof *options);
-  options->listen.host = lcro_opt_bytes(L, 1, "host", CRO_B("localhost"));
-  options->listen.port = (int)lcro_opt_number(L, 1, "port", 0);
-  options->listen.fd = (int)lcro_opt_number(L, 1, "fd", -1);
-  options->listen.backlog = (int)lcro_opt_number(L, 1, "backlog", 0);
-  options->listen.reuse_port = lcro_opt_bool(L, 1, "reuse_port", false);
+  lcro_read_listen(L, &options->listen);
   options->listen.defer_accept = lcro_opt_bool(L, 1, "defer_accept", true);
   options->listen.nodelay = lcro_opt_bool(L, 1, "nodelay", true);
   options->label = lcro_opt_bytes(L, 1, "label", CRO_B(""));
@@ -362,7 +359,7 @@ typedef struct {
   lcro_server *server;
   int fn;
   int err;
-  char address[96];
+  char address[128]; /* a path fits */
 } event;
 
 static int event_open(lua_State *L, lcro_entry *entry)
@@ -454,15 +451,17 @@ static int l_server_stop(lua_State *L)
   return 0;
 }
 
-/* server:address() -> host, port; nothing when it does not listen */
+/* server:address() -> host, port; a path alone; nothing when it does not listen */
 static int l_server_address(lua_State *L)
 {
   int port = -1;
   cro_bytes host = cro_server_address(self(L)->server, &port);
 
-  if (port < 0)
+  if (host.len == 0)
     return 0;
   lcro_pushbytes(L, host);
+  if (port < 0)
+    return 1;
   lua_pushinteger(L, port);
   return 2;
 }

@@ -99,15 +99,6 @@ static int l_core_stream_adopt(lua_State *L)
   return 1;
 }
 
-static const char closed_text[] = "the connection is closed";
-
-static cro_tcp *open_tcp(lua_State *L, lcro_tcp *box, const char *what)
-{
-  if (box->tcp == NULL)
-    luaL_error(L, "%s: %s", what, closed_text);
-  return box->tcp;
-}
-
 static void let_go(void *owner)
 {
   lcro_tcp *box = owner;
@@ -115,15 +106,23 @@ static void let_go(void *owner)
   lcro_release(box->app->L, &box->self);
 }
 
-/* connection:start(fn(kind, value)) */
+static int gone(lua_State *L, const lcro_tcp *box, const char *op)
+{
+  return lcro_fail(L, box->err != 0 ? box->err : CRO_E_CLOSED, op,
+                   (cro_bytes){ NULL, 0 });
+}
+
+/* connection:start(fn(kind, value)) -> true, or nil, err when it has closed */
 static int l_connection_start(lua_State *L)
 {
   lcro_tcp *box = lcro_check_tcp(L, 1);
-  cro_tcp *tcp = open_tcp(L, box, "start");
+  cro_tcp *tcp = box->tcp;
   lcro_outlet *outlet;
   cro_stage *stage;
   int rc;
 
+  if (tcp == NULL)
+    return gone(L, box, "read");
   if (box->taken)
     return luaL_error(L, "start: this connection is read already");
   outlet = lcro_outlet_create(L, box->app, 2);
@@ -140,7 +139,10 @@ static int l_connection_start(lua_State *L)
   (void)cro_stage_link(cro_tcp_source(tcp), stage);
   stage->conn = cro_tcp_conn(tcp);
   rc = cro_tcp_start(tcp, true);
-  return rc == 0 ? 0 : luaL_error(L, "start: %s", cro_err_text(rc));
+  if (rc != 0)
+    return luaL_error(L, "start: %s", cro_err_text(rc));
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 /* Where writes enter: room again wakes who waits for it. */
@@ -184,12 +186,6 @@ static cro_stage *inlet(lua_State *L, lcro_tcp *box)
   (void)cro_stage_link(&box->head->stage, sink);
   sink->conn = box->head->stage.conn = cro_tcp_conn(box->tcp);
   return &box->head->stage;
-}
-
-static int gone(lua_State *L, const lcro_tcp *box, const char *op)
-{
-  return lcro_fail(L, box->err != 0 ? box->err : CRO_E_CLOSED, op,
-                   (cro_bytes){ NULL, 0 });
 }
 
 /* connection:write(string) -> true, false (taken, above the mark), or nil, err */
@@ -327,6 +323,47 @@ static int l_connection_nodelay(lua_State *L)
   return 0;
 }
 
+/* connection:keep_alive(seconds): 0 stops it; nothing when it has closed */
+static int l_connection_keep_alive(lua_State *L)
+{
+  lcro_tcp *box = lcro_check_tcp(L, 1);
+  lua_Integer seconds = luaL_checkinteger(L, 2);
+
+  if (box->tcp != NULL && seconds >= 0)
+    (void)cro_tcp_keep_alive(box->tcp, (unsigned)seconds);
+  return 0;
+}
+
+/* connection:fd() -> descriptor; nil when it has closed */
+static int l_connection_fd(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+  int fd = box->tcp != NULL ? cro_tcp_fd(box->tcp) : -1;
+
+  if (fd < 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, fd);
+  return 1;
+}
+
+/* connection:peer_user() -> pid, uid, gid, or nil, err */
+static int l_connection_peer_user(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+  cro_user user;
+  int rc = CRO_E_CLOSED;
+
+  if (box->tcp != NULL)
+    rc = cro_tcp_peer_user(box->tcp, &user);
+  if (rc != 0)
+    return lcro_fail(L, rc, "peer_user", (cro_bytes){ NULL, 0 });
+  lua_pushnumber(L, (lua_Number)user.pid);
+  lua_pushnumber(L, (lua_Number)user.uid);
+  lua_pushnumber(L, (lua_Number)user.gid);
+  return 3;
+}
+
 /* connection:queued() -> bytes written that the kernel has not taken */
 static int l_connection_queued(lua_State *L)
 {
@@ -382,6 +419,9 @@ static const luaL_Reg connection_methods[] = {
   { "peer", l_connection_peer },
   { "address", l_connection_address },
   { "nodelay", l_connection_nodelay },
+  { "keep_alive", l_connection_keep_alive },
+  { "fd", l_connection_fd },
+  { "peer_user", l_connection_peer_user },
   { "queued", l_connection_queued },
   { NULL, NULL },
 };

@@ -35,6 +35,10 @@ lcro_tcp *lcro_check_tcp(lua_State *L, int index);
 lcro_tcp *lcro_tcp_push(lua_State *L, lcro_app *app);
 void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp);
 
+/* Where to listen, from the table at 1. Its strings stay there while they are needed.
+ */
+void lcro_read_listen(lua_State *L, cro_listen_options *options);
+
 /* Resets a connection. */
 void lcro_tcp_abort(cro_tcp *tcp);
 

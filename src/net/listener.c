@@ -28,7 +28,8 @@ static int set_flag(int fd, int level, int name, int value)
              : cro_err_from_errno(errno);
 }
 
-/* Accepted sockets inherit TCP_NODELAY: set here it costs no call per connection. */
+/* Accepted sockets inherit TCP_NODELAY and keep-alive: set here they cost no call per
+ * connection. */
 static int set_options(int fd, const net_address *address,
                        const cro_listen_options *options)
 {
@@ -39,9 +40,11 @@ static int set_options(int fd, const net_address *address,
     rc = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 #endif
   if (rc == 0 && address->sa.sa_family == AF_INET6)
-    rc = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    rc = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
   if (rc == 0 && options->nodelay)
     rc = set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (rc == 0 && options->keep_alive > 0)
+    rc = net_set_keep_alive(fd, options->keep_alive);
   return rc;
 }
 
@@ -55,17 +58,21 @@ static void set_defer_accept(const cro_listener *listener)
 #endif
 }
 
+static int backlog_of(const cro_listen_options *options)
+{
+  return options->backlog > 0 ? options->backlog : default_backlog;
+}
+
 static int bind_and_listen(int fd, const net_address *address,
                            const cro_listen_options *options)
 {
-  int backlog = options->backlog > 0 ? options->backlog : default_backlog;
   int rc = set_options(fd, address, options);
 
   if (rc != 0)
     return rc;
   if (bind(fd, &address->sa, net_address_size(address)) != 0)
     return cro_err_from_errno(errno);
-  return listen(fd, backlog) == 0 ? 0 : cro_err_from_errno(errno);
+  return listen(fd, backlog_of(options)) == 0 ? 0 : cro_err_from_errno(errno);
 }
 
 static int open_socket(const net_address *address, const cro_listen_options *options,
@@ -86,14 +93,26 @@ static int open_socket(const net_address *address, const cro_listen_options *opt
   return 0;
 }
 
-/* Of a name with both families the IPv4 address: clients try both, and a script that
- * says "localhost" is reached at 127.0.0.1. */
-static const net_address *choose(const net_address *found, size_t count)
+/* Of a name with both families the IPv4 address, unless it shall be the other: clients
+ * try both, and a script that says "localhost" is reached at 127.0.0.1. */
+static const net_address *choose(const net_address *found, size_t count, bool ipv6_only)
 {
+  int family = ipv6_only ? AF_INET6 : AF_INET;
+
   for (size_t i = 0; i < count; i++)
-    if (found[i].sa.sa_family == AF_INET)
+    if (found[i].sa.sa_family == family)
       return &found[i];
   return &found[0];
+}
+
+static int open_found(cro_listener *listener, const net_address *found, size_t count)
+{
+  const cro_listen_options *options = &listener->options;
+  const net_address *address = choose(found, count, options->ipv6_only);
+
+  if (options->ipv6_only && address->sa.sa_family != AF_INET6)
+    return CRO_E_ADDRNOTAVAIL;
+  return open_socket(address, options, &listener->fd);
 }
 
 /* Every address of both families; of IPv4 alone where there is no IPv6. */
@@ -105,7 +124,7 @@ static int open_all(const cro_listen_options *options, int *out)
   any.v6.sin6_family = AF_INET6;
   any.v6.sin6_port = htons((uint16_t)options->port);
   rc = open_socket(&any, options, out);
-  if (rc != CRO_E_NOTSUP && rc != CRO_E_ADDRNOTAVAIL)
+  if ((rc != CRO_E_NOTSUP && rc != CRO_E_ADDRNOTAVAIL) || options->ipv6_only)
     return rc;
   any = (net_address){ 0 };
   any.v4.sin_family = AF_INET;
@@ -270,10 +289,16 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 /* --- life ------------------------------------------------------------------------- */
 
+static void free_listener(cro_listener *listener)
+{
+  cro_free(listener->name);
+  cro_free(listener);
+}
+
 static void free_if_gone(cro_listener *listener)
 {
   if (listener->freed && listener->live == 0)
-    cro_free(listener);
+    free_listener(listener);
 }
 
 void cro_listener_left(cro_listener *listener)
@@ -325,9 +350,11 @@ static void conclude(cro_listener *listener, int rc)
   if (rc == 0)
     rc = watch(listener);
   if (rc != 0) {
+    if (listener->name != NULL)
+      net_unix_remove(listener->name);
     if (listener->fd >= 0)
       close(listener->fd);
-    cro_free(listener);
+    free_listener(listener);
     listener = NULL;
   }
   done(arg, rc, listener);
@@ -340,7 +367,7 @@ static void on_resolved(void *arg, int err, const net_address *found, size_t cou
   if (err == 0 && listener->loop->destroying)
     err = CRO_E_CANCELLED;
   if (err == 0)
-    err = open_socket(choose(found, count), &listener->options, &listener->fd);
+    err = open_found(listener, found, count);
   conclude(listener, err);
 }
 
@@ -357,19 +384,53 @@ static int check_handed_in(int fd)
   return 0;
 }
 
-static int begin(cro_listener *listener, cro_bytes host, int fd)
+static bool is_unix(int fd)
 {
+  net_address address = { 0 };
+  socklen_t size = sizeof address;
+
+  return getsockname(fd, &address.sa, &size) == 0 && address.sa.sa_family == AF_UNIX;
+}
+
+static int take_over(cro_listener *listener, int fd)
+{
+  int rc = check_handed_in(fd);
+
+  if (rc != 0)
+    return rc;
+  if (is_unix(fd)) {
+    listener->name = cro_alloc(sizeof *listener->name);
+    if (listener->name == NULL)
+      return CRO_E_NOMEM;
+    net_unix_of(fd, listener->name); /* whoever made the file removes it */
+  }
+  listener->fd = fd;
+  conclude(listener, 0);
+  return 0;
+}
+
+static int open_path(cro_listener *listener, cro_bytes path)
+{
+  cro_listen_options options = listener->options;
+
+  options.path = path;
+  listener->name = cro_alloc_zero(sizeof *listener->name);
+  if (listener->name == NULL)
+    return CRO_E_NOMEM;
+  conclude(listener, net_unix_listen(&options, backlog_of(&options), listener->name,
+                                     &listener->fd));
+  return 0;
+}
+
+static int begin(cro_listener *listener, const cro_listen_options *options)
+{
+  cro_bytes host = options->host;
   net_resolving *resolving;
 
-  if (fd >= 0) {
-    int rc = check_handed_in(fd);
-
-    if (rc != 0)
-      return rc;
-    listener->fd = fd;
-    conclude(listener, 0);
-    return 0;
-  }
+  if (options->fd >= 0)
+    return take_over(listener, options->fd);
+  if (options->path.len > 0)
+    return open_path(listener, options->path);
   if (listener->options.port < 0 || listener->options.port > 65535)
     return CRO_E_INVAL;
   if (host.len == 0) {
@@ -397,14 +458,14 @@ int cro_listen(cro_loop *loop, const cro_listen_options *options,
   listener->arg = arg;
   listener->done = done;
   listener->options = *options;
-  listener->options.host = (cro_bytes){ 0 };
+  listener->options.host = listener->options.path = (cro_bytes){ 0 };
   listener->fd = -1;
   listener->batch = 1;
   cro_list_init(&listener->node);
   cro_timer_init(&listener->rest, on_rested);
-  rc = begin(listener, options->host, options->fd);
+  rc = begin(listener, options);
   if (rc != 0)
-    cro_free(listener);
+    free_listener(listener);
   return rc;
 }
 
@@ -423,6 +484,8 @@ void cro_listener_resume(cro_listener *listener)
 cro_bytes cro_listener_address(cro_listener *listener, int *port)
 {
   *port = listener->address.port;
+  if (listener->name != NULL)
+    return cro_bytes_of(listener->name->text);
   return cro_bytes_of(listener->address.host);
 }
 
@@ -435,5 +498,7 @@ void cro_listener_close(cro_listener *listener)
   cro_list_remove(&listener->node);
   listener->loop->listener_count--;
   uv_close((uv_handle_t *)&listener->uv, on_closed);
+  if (listener->name != NULL)
+    net_unix_remove(listener->name); /* before: nobody shall find it refusing */
   close(listener->fd);
 }

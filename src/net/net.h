@@ -15,6 +15,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 #include <uv.h>
 
 enum {
@@ -124,7 +125,7 @@ typedef union net_address {
 } net_address;
 
 /* "127.0.0.1" or "::1%2" without brackets; enough for a scope. */
-enum { net_text_max = 64 };
+enum { net_text_max = 64 }; /* that of cro_tried */
 
 typedef struct net_text {
   char host[net_text_max];
@@ -136,6 +137,28 @@ socklen_t net_address_size(const net_address *address);
 void net_address_text(const net_address *address, net_text *out);
 /* A numeric address; CRO_E_INVAL when `host` is a name. */
 int net_address_parse(cro_bytes host, int port, net_address *out);
+
+/* --- the unix family ------------------------------------------------------------- */
+
+/* The name of a socket, and the file that listening there has made. */
+typedef struct net_unix {
+  struct sockaddr_un at;
+  socklen_t size;                                            /* of `at` that counts */
+  char text[sizeof((struct sockaddr_un){ 0 }.sun_path) + 1]; /* "/run/x", "@abstract" */
+  uint64_t device, inode;                                    /* of the file */
+  bool made;                                                 /* it is ours to remove */
+} net_unix;
+
+/* CRO_E_INVAL, CRO_E_TOO_LONG, or CRO_E_NOTSUP for a name without a file where there
+ * are none. */
+int net_unix_parse(cro_bytes path, net_unix *out);
+/* The name a socket has, or one with an empty text. */
+void net_unix_of(int fd, net_unix *out);
+/* A socket that listens at options->path. */
+int net_unix_listen(const cro_listen_options *options, int backlog, net_unix *name,
+                    int *out);
+/* Removes the file, if it still is the one that was made. */
+void net_unix_remove(net_unix *name);
 
 /* --- tcp ------------------------------------------------------------------------ */
 
@@ -203,6 +226,9 @@ void cro_tcp_is(cro_tcp *tcp, net_kind kind);
 /* stream.c: the mode of the open file, for all who share it. */
 void net_set_blocking(int fd, bool on);
 
+/* SO_KEEPALIVE, as cro_tcp_keep_alive. 0 or a cro_err. */
+int net_set_keep_alive(int fd, unsigned seconds);
+
 /* Hands the socket to libuv. */
 int cro_tcp_open(cro_tcp *tcp);
 
@@ -256,6 +282,7 @@ struct cro_listener {
   bool closed;
   bool freed; /* libuv has let the handle go */
   net_text address;
+  net_unix *name; /* of a socket of the unix family; else NULL */
 };
 
 /* A connection of this listener has gone. */
@@ -304,10 +331,20 @@ struct cro_connecting {
   cro_timer stagger; /* the next attempt */
   cro_list attempts; /* running ones */
   net_address found[net_addresses_max];
+  int errs[net_addresses_max]; /* how each fared; 0: not tried */
   size_t count, next;
-  int err; /* of the most telling attempt so far */
+  net_address local; /* bound to first; family 0: not at all */
+  net_unix name;     /* instead of addresses, when size is not 0 */
+  int err;           /* of the most telling attempt so far */
+  unsigned keep_alive;
+  uint16_t local_port;
   bool nodelay;
 };
+
+/* Ends it: done is told, then it is freed. */
+void net_connect_finish(cro_connecting *self, int err, cro_tcp *tcp);
+/* unix.c: one attempt at `name`; on_stagger brings the next. */
+void net_unix_try(cro_connecting *self);
 
 /* --- signal ----------------------------------------------------------------------- */
 

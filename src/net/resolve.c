@@ -58,11 +58,26 @@ static size_t collect(const struct addrinfo *info, net_address *found)
 
 static int err_of(const lookup *self)
 {
-  if (self->rc == 0)
+  switch (self->rc) {
+  case 0:
     return 0;
-  if (self->rc == EAI_MEMORY)
+  case EAI_MEMORY:
     return CRO_E_NOMEM;
-  return self->rc == EAI_SYSTEM && self->error == EMFILE ? CRO_E_MFILE : CRO_E_DNS;
+  case EAI_AGAIN:
+    return CRO_E_DNS_AGAIN;
+  case EAI_NONAME:
+#ifdef EAI_NODATA
+  case EAI_NODATA:
+#endif
+#ifdef EAI_ADDRFAMILY
+  case EAI_ADDRFAMILY:
+#endif
+    return CRO_E_DNS_NONE;
+  case EAI_SYSTEM:
+    return self->error == EMFILE ? CRO_E_MFILE : CRO_E_DNS;
+  default:
+    return CRO_E_DNS;
+  }
 }
 
 static void free_lookup(lookup *self)
@@ -162,7 +177,7 @@ static void on_looked_up(cro_post *post)
     resolving->lookup = NULL;
   free_lookup(self);
   if (resolving != NULL)
-    finish(resolving, err == 0 && count == 0 ? CRO_E_DNS : err, found, count);
+    finish(resolving, err == 0 && count == 0 ? CRO_E_DNS_NONE : err, found, count);
   start_waiting(loop);
 }
 

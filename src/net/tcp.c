@@ -321,17 +321,53 @@ void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err
   tcp->closed_arg = arg;
 }
 
+static int set_int(int fd, int level, int name, int value)
+{
+  return setsockopt(fd, level, name, &value, sizeof value) == 0
+             ? 0
+             : cro_err_from_errno(errno);
+}
+
 int cro_tcp_nodelay(cro_tcp *tcp, bool on)
 {
-  int value = on;
-
   if (tcp->life == TCP_CLOSED)
     return CRO_E_CLOSED;
   if (tcp->kind != NET_INET)
     return CRO_E_NOTSUP;
-  if (setsockopt(tcp->fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value) != 0)
-    return cro_err_from_errno(errno);
-  return 0;
+  return set_int(tcp->fd, IPPROTO_TCP, TCP_NODELAY, on);
+}
+
+#if !defined TCP_KEEPIDLE && defined TCP_KEEPALIVE
+#define TCP_KEEPIDLE TCP_KEEPALIVE /* macOS */
+#endif
+
+int net_set_keep_alive(int fd, unsigned seconds)
+{
+  enum { probes = 4, seconds_max = 32767 };
+  int idle = (int)seconds, interval = (idle + probes - 1) / probes;
+  int rc;
+
+  if (seconds > seconds_max)
+    return CRO_E_INVAL;
+  rc = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0);
+  if (rc != 0 || seconds == 0)
+    return rc;
+  rc = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  if (rc == 0)
+    rc = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  return rc == 0 ? set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, probes) : rc;
+}
+
+int cro_tcp_keep_alive(cro_tcp *tcp, unsigned seconds)
+{
+  if (tcp->life == TCP_CLOSED)
+    return CRO_E_CLOSED;
+  return tcp->kind == NET_INET ? net_set_keep_alive(tcp->fd, seconds) : CRO_E_NOTSUP;
+}
+
+int cro_tcp_fd(const cro_tcp *tcp)
+{
+  return tcp->life == TCP_CLOSED ? -1 : tcp->fd;
 }
 
 void cro_tcp_patient(cro_tcp *tcp, bool on)

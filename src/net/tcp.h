@@ -59,6 +59,24 @@ void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err
  * CRO_E_NOTSUP on what is no TCP. */
 int cro_tcp_nodelay(cro_tcp *tcp, bool on);
 
+/* SO_KEEPALIVE: asks a peer that has been silent for so many seconds (1 to 32767)
+ * whether it is there, four times at intervals of a quarter of that; a peer that is not
+ * is noticed after twice the time: CRO_E_TIMEOUT. 0: does not ask. CRO_E_NOTSUP on what
+ * is no TCP, CRO_E_INVAL. */
+int cro_tcp_keep_alive(cro_tcp *tcp, unsigned seconds);
+
+/* The descriptor; -1 when it has closed. Closing it, or reading and writing it while
+ * the connection does, is not for others. */
+int cro_tcp_fd(const cro_tcp *tcp);
+
+typedef struct cro_user {
+  int64_t pid, uid, gid;
+} cro_user;
+
+/* Who connected, as the system knows it: of a socket of the unix family only, and not
+ * on every system (CRO_E_NOTSUP). */
+int cro_tcp_peer_user(cro_tcp *tcp, cro_user *out);
+
 /* An orderly close says FIN; then, as long as the peer does not, input is thrown away,
  * 64 KiB or 2 s of it, so that no reset overtakes our last bytes. `closed` does not
  * wait for that. Patient: whenever the peer has not sent its FIN. Otherwise, for
@@ -120,6 +138,12 @@ typedef struct cro_listen_options {
   bool defer_accept; /* wake only when data has come (servers where the client speaks
                       * first) */
   bool nodelay;
+  bool ipv6_only;      /* an IPv6 address brings no IPv4 connections */
+  unsigned keep_alive; /* see cro_tcp_keep_alive */
+  cro_bytes path; /* not empty: a socket of the unix family there instead, or with no
+                   * file, Linux only, "@name"; at most 107 bytes */
+  int mode;       /* of its file; 0: as the umask says */
+  bool replace;   /* a socket file there that nobody listens on is removed first */
   uint64_t max_connections; /* 0: no limit of its own; over it `refused` is called */
 } cro_listen_options;
 
@@ -136,9 +160,12 @@ typedef struct cro_listener_ops {
 
 /* Resolves host (numeric ones at once), binds and listens; done(arg, err, listener)
  * is called once, possibly before this returns. Of a name with addresses of both
- * families the IPv4 one is bound. With a descriptor handed in nothing is bound.
+ * families the IPv4 one is bound, with ipv6_only the other. With a descriptor handed in
+ * nothing is bound. At a path: CRO_E_ADDRINUSE when a socket file is there, with
+ * `replace` only when somebody listens on it; CRO_E_EXISTS when what is there is no
+ * socket, which is never removed. The file goes when the listener closes.
  * Negative (misuse, no memory): done is never called. `ops` must outlive the listener,
- * `host` only this call. */
+ * `host` and `path` only this call. */
 int cro_listen(cro_loop *loop, const cro_listen_options *options,
                const cro_listener_ops *ops, void *arg,
                void (*done)(void *arg, int err, cro_listener *listener));
@@ -147,7 +174,8 @@ int cro_listen(cro_loop *loop, const cro_listen_options *options,
  * Each is harmless twice. */
 void cro_listener_pause(cro_listener *listener);
 void cro_listener_resume(cro_listener *listener);
-/* Text lives as long as the listener. */
+/* Text lives as long as the listener. A path, or "@name", with port -1 for the unix
+ * family. */
 cro_bytes cro_listener_address(cro_listener *listener, int *port);
 /* Stops accepting at once; connections live on. */
 void cro_listener_close(cro_listener *listener);
@@ -159,16 +187,32 @@ typedef struct cro_connect_options {
   int port;
   uint64_t timeout; /* ms in all; 0: 10000 */
   bool nodelay;
+  unsigned keep_alive; /* see cro_tcp_keep_alive */
+  cro_bytes
+      local_host; /* numeric address to connect from; empty: the system's choice */
+  int local_port; /* 0: the system's choice */
+  cro_bytes path; /* not empty: a socket of the unix family instead */
 } cro_connect_options;
 
 typedef struct cro_connecting cro_connecting;
 
 /* Resolves, tries every address (RFC 8305: 250 ms apart, families alternating).
  * done(arg, err, tcp) once, never before this returns; the connection is not reading
- * yet and is the caller's as with `accepted`. Negative: done is never called. */
+ * yet and is the caller's as with `accepted`. Negative: done is never called; among
+ * these CRO_E_INVAL for a local_host that is no numeric address. At a path whose
+ * listener is behind it is tried again until the time is over. */
 int cro_connect(cro_connecting **out, cro_loop *loop,
                 const cro_connect_options *options,
                 void (*done)(void *arg, int err, cro_tcp *tcp), void *arg);
+
+typedef struct cro_tried {
+  char host[64];
+  int err; /* why there is no connection to it */
+} cro_tried;
+
+/* In `done` only: how the i-th address that was tried fared. False: there are no more.
+ */
+bool cro_connect_tried(const cro_connecting *connecting, size_t i, cro_tried *out);
 
 /* Calls done with CRO_E_CANCELLED. Only before done. */
 void cro_connect_cancel(cro_connecting *connecting);

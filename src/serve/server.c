@@ -360,13 +360,14 @@ static cro_bytes copy_text(char **at, cro_bytes text)
 static int copy_texts(cro_server *server, const cro_server_options *options)
 {
   char *at = cro_alloc(options->server_header.len + options->listen.host.len +
-                       options->label.len + label_room + 3);
+                       options->listen.path.len + options->label.len + label_room + 4);
 
   if (at == NULL)
     return CRO_E_NOMEM;
   server->texts = at;
   server->options.server_header = copy_text(&at, options->server_header);
   server->options.listen.host = copy_text(&at, options->listen.host);
+  server->options.listen.path = copy_text(&at, options->listen.path);
   server->options.label = copy_text(&at, options->label);
   return 0;
 }
@@ -420,14 +421,18 @@ int cro_server_create(cro_server **out, cro_loop *loop,
   return 0;
 }
 
-/* "HTTP(8080)" unless the options named one. */
+/* "HTTP(8080)", or "HTTP(unix)", unless the options named one. */
 static void set_label(cro_server *server)
 {
   char *at = (char *)(uintptr_t)server->options.label.at;
   int port = -1;
 
   (void)cro_listener_address(server->listener, &port);
-  if (server->options.label.len == 0)
+  if (server->options.label.len > 0)
+    return;
+  if (port < 0)
+    (void)snprintf(at, label_room, "HTTP(unix)");
+  else
     (void)snprintf(at, label_room, "HTTP(%d)", port);
 }
 
@@ -539,6 +544,8 @@ void cro_server_describe(const cro_server *server, char *out, size_t room)
 
   if (listen->fd >= 0)
     (void)snprintf(out, room, "descriptor %d", listen->fd);
+  else if (listen->path.len > 0)
+    (void)snprintf(out, room, "unix:%.*s", (int)listen->path.len, listen->path.at);
   else
     (void)snprintf(out, room, "%.*s:%d", (int)listen->host.len, listen->host.at,
                    listen->port);

@@ -6,6 +6,7 @@
 local body = require "cro.http.body"
 local component = require "cro.pipeline.component"
 local core = require "cro.core"
+local endpoint = require "cro.endpoint"
 local errors = require "cro.errors"
 local message = require "cro.http.message"
 local methods = require "cro.http.methods"
@@ -27,6 +28,9 @@ local PORT = { "integer", check = function(n) return n >= 0 and n <= 65535, "a p
 local KEYS = {
   host = { "string", default = "localhost" },
   port = PORT,
+  path = endpoint.rules.path,
+  mode = endpoint.rules.mode,
+  unlink = "boolean",
   fd = "integer",
   application = { "any", required = true, wants = "r.route { ... } or a transform" },
   before = "callable|table",
@@ -55,15 +59,29 @@ Server.__name = "cro.http.Server"
 local CURES = {
   aborted = "the service was stopped before it listened",
   address_in_use = "choose another port or stop the process that holds it",
+  exists = "what is there is no socket and is left alone; choose another path",
+  not_found = "make the directory of the socket first",
+  too_long = "a path of a socket has at most 107 bytes, a host name 253",
   access = "choose a port above 1023 or run with the right to use this one",
   address_not_available = "choose an address of this machine, or 0.0.0.0 for all of them",
   dns = "check the host name",
+  dns_not_found = "check the host name",
+  dns_temporary = "check the network",
 }
+
+local STALE = "stop the process that listens there, or replace what one left behind: unlink = true"
+
+local function cure_of(self, err)
+  if err.kind == "address_in_use" and self.options.path then
+    return self.options.unlink and "stop the process that listens there" or STALE
+  end
+  return CURES[err.kind]
+end
 
 local function raise_cannot_start(self, err)
   local where = err.address or ("%s:%d"):format(self.options.host, self.options.port or 0)
   local what = err.message:match "^.*: (.-)$" or err.message
-  local cure = CURES[err.kind]
+  local cure = cure_of(self, err)
   local place = errors.place()
   local text = ("%s%s: %s%s"):format(place == "?" and "" or place .. ": ", what, where, cure and "; " .. cure or "")
   local fields = { code = err.code, op = "listen", address = where, phase = "start", cause = err }
@@ -88,8 +106,8 @@ function Server:start()
 end
 
 --- Where it listens: the port is the real one when 0 was asked for.
----@return string|nil host nil when it is not started
----@return integer|nil port
+---@return string|nil host or path; nil when it is not started
+---@return integer|nil port nil for a path
 function Server:address()
   if not self.box then return nil end
   return self.box:address()
@@ -223,15 +241,22 @@ local function application_part(application, stages, build_options, limits)
   return require("cro.http.bracket").around(application, stages)
 end
 
+local function listener_of(options)
+  if not options.path then
+    return require("cro.tcp").listener { host = options.host, port = options.port or 0, fd = options.fd }
+  end
+  return require("cro.unix").listener { path = options.path, mode = options.mode, unlink = options.unlink }
+end
+
 local function pipeline(options, limits, application, stages, build_options)
   local first = byte_parts("before_parse", options.before_parse)
   local last = byte_parts("after_serialize", options.after_serialize)
-  local parts = join({ require("cro.tcp").listener { host = options.host, port = options.port or 0 } }, first)
+  local parts = join({ listener_of(options) }, first)
   parts[#parts + 1] = message.request_parser(limits)
   parts[#parts + 1] = application_part(application, stages, build_options, limits)
   parts[#parts + 1] = message.response_serializer()
   parts = join(parts, last)
-  parts.label = options.label or ("HTTP(%d)"):format(options.port or 0)
+  parts.label = options.label or options.path and "HTTP(unix)" or ("HTTP(%d)"):format(options.port or 0)
   return require("cro.pipeline").compose(parts)
 end
 
@@ -251,6 +276,9 @@ local function native_options(options, limits, app)
     host = options.host,
     port = options.port,
     fd = options.fd,
+    path = options.path,
+    mode = options.mode,
+    unlink = options.unlink,
     label = options.label,
     server_header = options.server_header,
     limits = limits.limits,
@@ -272,6 +300,8 @@ end
 ---
 --- - `application`: routes, or a transform of requests to responses; required
 --- - `host`: default "localhost"; `port`: 0 takes a free one; or `fd`, a listening socket
+--- - or `path`: a socket of the unix family there; with `mode` and `unlink` as for
+---   `cro.unix.listen`
 --- - `before`, `after`: middleware for every request, one or a list
 --- - `before_parse`, `after_serialize`: transforms of bytes, one or a list
 --- - `body_parsers`, `body_serializers` replace what `c:body()` and bodies that are no
@@ -283,8 +313,11 @@ end
 ---@return cro.Service
 function server.new(given)
   local options = opts.check("http.server", given, KEYS)
-  if not options.port and not options.fd then
-    errors.misuse 'http.server: option "port" is required (integer), or "fd"'
+  if not options.port and not options.fd and not options.path then
+    errors.misuse 'http.server: option "port" is required (integer), or "path", or "fd"'
+  end
+  if options.path and (options.port or options.fd) then
+    errors.misuse 'http.server: option "path" goes without "port" and "fd": a server listens in one place'
   end
   local limits = settings.check("http.server", options)
   local application, stages = application_of(options.application), stages_of(options)

@@ -200,7 +200,8 @@ static void a_name_that_does_not_resolve_is_a_dns_error(void)
   CHECK_INT(0, call(&c, "nobody.invalid", 80, 0));
   for (int i = 0; i < 100 && c.done == 0; i++)
     spin(c.loop, 100);
-  CHECK_INT(CRO_E_DNS, c.err);
+  /* Without a name server at hand nobody can know. */
+  CHECK(c.err == CRO_E_DNS_NONE || c.err == CRO_E_DNS_AGAIN);
   cro_loop_destroy(c.loop);
 }
 

@@ -1,0 +1,248 @@
+--- Where connections come from: what listening and connecting have in common for TCP and
+--- the unix family. `cro.tcp` and `cro.unix` say which options there are.
+local core = require "cro.core"
+local Promise = require "cro.promise"
+local errors = require "cro.errors"
+local options = require "cro.options"
+local supplies = require "cro.supply"
+local types = require "cro.pipeline.types"
+
+local endpoint = {}
+
+local function whole(from, to, wanted)
+  return {
+    "number",
+    check = function(n) return n >= from and n <= to and n % 1 == 0, wanted end,
+  }
+end
+
+--- The rules of options that several have.
+endpoint.rules = {
+  port = whole(0, 65535, "a whole number from 0 to 65535"),
+  remote_port = whole(1, 65535, "a whole number from 1 to 65535"),
+  backlog = whole(1, 65535, "a whole number from 1 to 65535"),
+  mode = whole(1, 511, 'permissions, such as tonumber("660", 8)'),
+  path = {
+    "string",
+    check = function(path)
+      return path ~= "" and path ~= "@" and not path:find("\0", 1, true), "the path of a socket, or @name"
+    end,
+  },
+  seconds = { "number", check = function(n) return n > 0 and n < math.huge, "a number of seconds above 0" end },
+  keep_alive = {
+    "number|boolean",
+    check = function(n)
+      return n == false or type(n) == "number" and n % 1 == 0 and n >= 1 and n <= 32767,
+        "whole seconds from 1 to 32767, or false"
+    end,
+  },
+}
+
+--- What the caller gave by place and in a table, as one table. With a table first that is
+--- all.
+---@param name string of the function, for messages
+---@param places string[] what each argument by place is called
+---@param ... any the arguments; behind those by place there may be a table
+---@return table
+function endpoint.arguments(name, places, ...)
+  local first, given = ..., {}
+  local more = select(#places + 1, ...)
+  if type(first) ~= "table" and more ~= nil and type(more) ~= "table" then
+    errors.misuse(("%s: a table of options expected after the %s, got %s"):format(
+      name, places[#places], options.show(more)))
+  end
+  for key, value in pairs(type(first) == "table" and first or more or {}) do
+    given[key] = value
+  end
+  if type(first) ~= "table" then
+    for i, key in ipairs(places) do
+      given[key] = select(i, ...)
+    end
+  end
+  return given
+end
+
+--- A copy for the core, which knows no false for "off".
+local function for_core(given)
+  local copy = {}
+  for key, value in pairs(given) do
+    copy[key] = value
+  end
+  copy.keep_alive = given.keep_alive or nil
+  return copy
+end
+
+--- A supply of connections, which also knows where it listens.
+---@class cro.Listener: cro.Supply
+---@field address fun(self: cro.Listener): cro.Promise where it listens: `{ host =, port = }` or `{ path = }`
+
+local function tell(state, where, err)
+  state.where, state.err = where, err
+  local promise = state.promise
+  if not promise then return end
+  if where then return Promise.settle_kept(promise, where) end
+  return Promise.settle_broken(promise, err)
+end
+
+local function address_of(state)
+  if state.promise then return state.promise end
+  state.promise = Promise.made()
+  if state.where or state.err then tell(state, state.where, state.err) end
+  return state.promise
+end
+
+--- A listener that is tapped again tells where it listens this time.
+local function forget_address(state)
+  if not state.where and not state.err then return end
+  state.where, state.err, state.promise = false, false, false
+end
+
+---@class cro.ListenPlan
+---@field name string of the supply
+---@field given table options for the core
+---@field wrap fun(box: userdata): cro.Connection
+---@field bound fun(host: string, port: integer|nil)|nil
+---@field problem cro.Error|nil why it cannot even be tried
+---@field explain nil|fun(err: cro.Error): cro.Error
+
+local function on_event(sink, plan, state, listener)
+  return function(kind, value)
+    if kind == "value" then return sink:value(plan.wrap(value)) end
+    if kind == "quit" then
+      local err = plan.explain and plan.explain(value) or value
+      tell(state, nil, err)
+      return sink:quit(err)
+    end
+    local host, port = listener.box:address()
+    if not host then return end -- closed meanwhile
+    tell(state, port and { host = host, port = port } or { path = host })
+    if plan.bound then plan.bound(host, port) end
+  end
+end
+
+local function open(sink, plan, state)
+  local listener = { box = false }
+  forget_address(state)
+  if plan.problem then
+    tell(state, nil, plan.problem)
+    return sink:quit(plan.problem)
+  end
+  listener.box = core.tcp_listen(plan.given, on_event(sink, plan, state, listener))
+  return function()
+    listener.box:close()
+    if state.where or state.err then return end
+    tell(state, nil, errors.new("closed", plan.name .. " was closed before it listened"))
+  end
+end
+
+--- Listens while it is tapped.
+---@param plan cro.ListenPlan
+---@return cro.Listener
+function endpoint.listen(plan)
+  local state = { where = false, err = false, promise = false }
+  plan.given = for_core(plan.given)
+  local listener = supplies.from_source {
+    name = plan.name,
+    open = function(sink) return open(sink, plan, state) end,
+  }
+  function listener.address() return address_of(state) end
+  return listener
+end
+
+local function add_tried(err, host)
+  local tried = err.tried
+  if not tried or (#tried == 1 and tried[1].host == host) then return err end
+  local texts = {}
+  for i, one in ipairs(tried) do
+    texts[i] = ("%s: %s"):format(one.host, one.message)
+  end
+  err.message = ("%s (%s)"):format(err.message, table.concat(texts, "; "))
+  return err
+end
+
+---@class cro.ConnectPlan
+---@field given table options for the core
+---@field wrap fun(box: userdata): cro.Connection
+---@field problem cro.Error|nil why it cannot even be tried
+---@field explain nil|fun(err: cro.Error): cro.Error
+
+--- Connects.
+---@param plan cro.ConnectPlan
+---@return cro.Promise
+function endpoint.connect(plan)
+  if plan.problem then return Promise.broken(plan.problem) end
+  local handle
+  local promise = Promise.made(function() handle:close() end)
+  handle = core.tcp_connect(for_core(plan.given), function(box, err)
+    if box then return Promise.settle_kept(promise, plan.wrap(box)) end
+    if plan.explain then err = plan.explain(err) end
+    return Promise.settle_broken(promise, add_tried(err, plan.given.host))
+  end)
+  return promise
+end
+
+local function talk(connection, messages)
+  local reactive = require "cro.reactive"
+  return reactive.supply(function(block)
+    block.whenever(connection, function(data)
+      block.emit(types.tcp_message { data = data, connection = connection })
+    end):last(block.done)
+    block.whenever(messages, function(message) reactive.await(connection:write(message.data)) end)
+      :last(function() connection:shutdown() end)
+  end)
+end
+
+--- A pipeline part that connects: messages go to the peer, what it says comes out.
+---@param name string
+---@param rules table of its options
+---@param connect fun(given: table): cro.Promise
+---@return cro.Component
+function endpoint.connector(name, rules, connect)
+  local component = require "cro.pipeline.component"
+  return component.connector {
+    name = name,
+    consumes = types.tcp_message,
+    produces = types.tcp_message,
+    options = rules,
+    connect = function(self, given)
+      local target = {}
+      for key in pairs(rules) do
+        target[key] = self[key]
+      end
+      for key, value in pairs(given or {}) do
+        target[key] = value
+      end
+      return connect(target):and_then(function(connection)
+        return component.transform {
+          name = name .. ", connected",
+          consumes = types.tcp_message,
+          produces = types.tcp_message,
+          transformer = function(_, messages) return talk(connection, messages) end,
+        } {}
+      end)
+    end,
+  }
+end
+
+--- A pipeline part that listens.
+---@param name string
+---@param rules table of its options
+---@param listen fun(given: table, bound: fun(host: string, port: integer|nil)): cro.Listener
+---@return cro.Component
+function endpoint.listener(name, rules, listen)
+  return require("cro.pipeline.component").source {
+    name = name,
+    produces = types.tcp_connection,
+    binds = true,
+    options = rules,
+    incoming = function(self, bound)
+      local given = {}
+      for key in pairs(rules) do
+        given[key] = self[key]
+      end
+      return listen(given, bound)
+    end,
+  }
+end
+
+return endpoint
