@@ -42,7 +42,17 @@
   X(DNS_TIMEOUT, -28, "dns_timeout", "the name did not resolve within 5 s", STREAM)    \
   X(ABORTED, -29, "aborted", "aborted on this side", CONNECTION)                       \
   X(DNS_NONE, -30, "dns_not_found", "no such host", STREAM)                            \
-  X(DNS_AGAIN, -31, "dns_temporary", "no name server answers; later one may", STREAM)
+  X(DNS_AGAIN, -31, "dns_temporary", "no name server answers; later one may", STREAM)  \
+  X(ISDIR, -40, "is_directory", "it is a directory", STREAM)                           \
+  X(NOTDIR, -41, "not_directory", "a part of the path is not a directory", STREAM)     \
+  X(NOSPC, -42, "no_space", "no space left", STREAM)                                   \
+  X(FBIG, -43, "too_large", "larger than a file may be", STREAM)                       \
+  X(LOOP, -44, "link_loop", "too many symbolic links in the path", STREAM)             \
+  X(NOTEMPTY, -45, "not_empty", "the directory is not empty", STREAM)                  \
+  X(XDEV, -46, "other_device", "the two paths are on different file systems", STREAM)  \
+  X(BUSY, -47, "busy", "in use", STREAM)                                               \
+  X(ROFS, -48, "read_only", "the file system is read-only", STREAM)                    \
+  X(SPIPE, -49, "not_seekable", "it has no position", STREAM)
 
 typedef enum cro_grade {
   CRO_GRADE_STREAM,

@@ -8,6 +8,7 @@
 #include "bind/memory.h"
 #include "bind/paths.h"
 #include "bind/repl.h"
+#include "net/file.h"
 
 #include <luajit.h>
 #include <poll.h>
@@ -294,6 +295,8 @@ static void on_broken_pipe(int number)
   struct pollfd out = { .fd = STDOUT_FILENO };
   cro_loop_stats stats;
 
+  if (cro_file_is_writing())
+    return;
   cro_loop_stats_get(pipe_loop, &stats);
   if (stats.listeners > 0 || poll(&out, 1, 0) != 1 || (out.revents & POLLERR) == 0)
     return;
@@ -365,6 +368,7 @@ int cro_app_main(int argc, char **argv, const struct lcro_bundle *bundle)
 
   self.place = (lcro_bundle_place){ bundle, self.paths.lua };
 
+  cro_stdio_guard();
   cro_alloc_init();
   if (!lcro_args_parse(&self.args, argc, argv))
     return 1;

@@ -298,6 +298,8 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
     .signals = loop->signal_count,
     .timers = cro_wheel_count(loop->wheel),
     .resolves = loop->resolve_count,
+    .files = loop->file_count,
+    .file_requests = loop->fs_count,
     .lingers = loop->linger_count,
     .pending_writes = loop->write_count,
   };
@@ -319,10 +321,12 @@ static void init_fields(cro_loop *loop)
     &loop->posts,           &loop->tcps,         &loop->listeners, &loop->signals,
     &loop->connectings,     &loop->dirty,        &loop->fresh,     &loop->ending,
     &loop->lookups_waiting, &loop->lookups_busy, &loop->lingers,
+    &loop->files,           &loop->fs_waiting,   &loop->fs_busy,
   };
 
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     cro_list_init(lists[i]);
+  net_files_init(loop);
   cro_turn_init(&loop->turn, on_turn_wake);
   loop->alarm_at = UINT64_MAX;
   loop->prepare.data = loop->alarm.data = loop->async.data = loop;
@@ -356,6 +360,7 @@ int cro_loop_create(cro_loop **out)
 
   raise_pool();
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   loop = cro_alloc_zero(sizeof *loop);
   if (loop == NULL)
     return CRO_E_NOMEM;
@@ -402,6 +407,7 @@ static void close_all(cro_loop *loop)
     cro_listener_close(CRO_CONTAINER(loop->listeners.next, cro_listener, node));
   net_signals_close(loop);
   net_lingers_close(loop);
+  net_files_close(loop);
   for (node = loop->tcps.next; node != &loop->tcps; node = next) {
     next = node->next;
     cro_tcp_end(CRO_CONTAINER(node, cro_tcp, node), CRO_E_CANCELLED, true, true);
@@ -427,7 +433,8 @@ static void drain(cro_loop *loop)
     run_posts(loop);
     cro_loop_again(loop);
     uv_run(&loop->uv, UV_RUN_ONCE);
-  } while (loop->tcp_count > 0 || loop->resolve_count > 0 || work_left(loop));
+  } while (loop->tcp_count > 0 || loop->resolve_count > 0 || loop->fs_count > 0 ||
+           work_left(loop));
 }
 
 void cro_loop_destroy(cro_loop *loop)

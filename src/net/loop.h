@@ -16,8 +16,8 @@
 
 typedef struct cro_loop cro_loop;
 
-/* 0, CRO_E_NOMEM, or CRO_E_MFILE. Ignores SIGPIPE in the whole process, and raises the
- * thread pool to 16 threads unless UV_THREADPOOL_SIZE says otherwise. */
+/* 0, CRO_E_NOMEM, or CRO_E_MFILE. Ignores SIGPIPE and SIGXFSZ in the whole process (who
+ * writes hears of it), and raises the thread pool to 16 threads unless UV_THREADPOOL_SIZE says otherwise. */
 int cro_loop_create(cro_loop **out);
 
 /* Closes what is left, runs the loop until all close callbacks have come, frees. A
@@ -71,6 +71,7 @@ void cro_loop_give_up_names(cro_loop *loop);
 typedef struct cro_loop_stats {
   size_t tcp, unix_sockets, pipes; /* connections; terminals are pipes */
   size_t listeners, signals, timers, resolves, pending_writes;
+  size_t files, file_requests; /* open files; what is asked of the pool for files */
   size_t lingers; /* closed connections whose peer has not heard it all yet */
 } cro_loop_stats;
 /* The counts as of now. */

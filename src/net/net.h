@@ -88,6 +88,10 @@ struct cro_loop {
   size_t linger_count;
   size_t kinds[net_kinds]; /* of the connections, tcp_count in all */
   size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
+  cro_list files;                  /* of cro_file.node */
+  cro_list fs_waiting, fs_busy;    /* of cro_fs.node */
+  unsigned fs_threads, fs_running; /* of the pool: the most, and now */
+  size_t file_count, fs_count, fs_bytes;
   cro_buf spare[net_spare_bufs];
   size_t spares;
   char *shared; /* net_read_bytes */
@@ -345,6 +349,12 @@ struct cro_connecting {
 void net_connect_finish(cro_connecting *self, int err, cro_tcp *tcp);
 /* unix.c: one attempt at `name`; on_stagger brings the next. */
 void net_unix_try(cro_connecting *self);
+
+/* --- files ------------------------------------------------------------------------ */
+
+void net_files_init(cro_loop *loop);
+/* At the end of the loop, until none is left: see there. */
+void net_files_close(cro_loop *loop);
 
 /* --- signal ----------------------------------------------------------------------- */
 
