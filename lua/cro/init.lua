@@ -45,6 +45,7 @@ local report = require "cro.report"
 ---@field clock table the module cro.clock
 ---@field test table the module cro.test
 ---@field unix table the module cro.unix
+---@field file table the module cro.file
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
 ---@field uri table the module cro.uri
@@ -89,6 +90,7 @@ local MODULES = {
   Semaphore = "cro.semaphore",
   tcp = "cro.tcp",
   unix = "cro.unix",
+  file = "cro.file",
   signal = "cro.signal",
   clock = "cro.clock",
   test = "cro.test",

@@ -21,7 +21,8 @@ typedef struct {
   cro_fs *request; /* NULL: over */
   cro_fs_op op;
   cro_fs_out out;
-  cro_buf data; /* of the result; of an error: the path */
+  cro_buf
+      data; /* of the result; of an error: path and other path, between them a NUL */
   int fn, self;
   bool told;
   char name[24]; /* what scripts call the operation: "file.read" */
@@ -41,21 +42,53 @@ static const char *text_of(int err, int system)
   return err == CRO_E_IO && system != 0 ? cro_fs_errno_text(system) : cro_err_text(err);
 }
 
+static bool has_two_paths(cro_fs_op op)
+{
+  return op == CRO_FS_COPY || op == CRO_FS_RENAME || op == CRO_FS_LINK ||
+         op == CRO_FS_SYMLINK;
+}
+
+/* path -> "path" or "path to other" */
+static void push_subject(lua_State *L, const request_box *box, cro_bytes path,
+                         cro_bytes to)
+{
+  lcro_pushbytes(L, path);
+  if (!has_two_paths(box->op))
+    return;
+  lcro_pushbytes(L, to);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "to");
+  lua_pushfstring(L, "%s to %s", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
 /* As other errors of the core, and: the path and the system's name for it. */
 static void push_error(lua_State *L, const request_box *box, int err, int system,
-                       cro_bytes path)
+                       cro_bytes path, cro_bytes to)
 {
   lcro_push_error(L, err, box->name, (cro_bytes){ NULL, 0 });
   if (system != 0)
     set_text(L, "errno", cro_fs_errno_name(system));
   lcro_pushbytes(L, path);
+  lua_setfield(L, -2, "path");
+  push_subject(L, box, path, to);
   lua_pushfstring(L, "%s %s: %s", box->name, lua_tostring(L, -1), text_of(err, system));
   lua_setfield(L, -3, "message");
-  lua_setfield(L, -2, "path");
+  lua_pop(L, 1);
   if (box->op == CRO_FS_WRITE) {
     lua_pushnumber(L, (lua_Number)box->out.number);
     lua_setfield(L, -2, "written");
   }
+}
+
+static void push_own_error(lua_State *L, const request_box *box)
+{
+  cro_bytes to = cro_buf_bytes(&box->data);
+  cro_bytes path = cro_bytes_take(&to, cro_bytes_find(to, '\0'));
+
+  cro_bytes_take(&to, 1);
+  push_error(L, box, box->out.err, box->out.system, path, to);
 }
 
 /* --- results ------------------------------------------------------------------------
@@ -66,8 +99,9 @@ static const char *type_name(char type)
   static const struct {
     char type;
     const char *name;
-  } names[] = { { 'f', "file" },   { 'd', "directory" }, { 'l', "link" },
-                { 'p', "fifo" },   { 's', "socket" },    { 'c', "character device" },
+  } names[] = { { 'f', "file" },        { 'd', "directory" },
+                { 'l', "link" },        { 'p', "fifo" },
+                { 's', "socket" },      { 'c', "character device" },
                 { 'b', "block device" } };
 
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -94,13 +128,19 @@ static int push_stat(lua_State *L, const cro_fs_stat *st)
     const char *key;
     double value;
   } fields[] = {
-    { "size", (double)st->size },     { "mode", st->mode & 07777 },
-    { "uid", (double)st->uid },       { "gid", (double)st->gid },
-    { "links", (double)st->nlink },   { "inode", (double)st->ino },
-    { "device", (double)st->dev },    { "blocks", (double)st->blocks },
-    { "block_size", (double)st->blksize }, { "accessed", st->atime },
-    { "modified", st->mtime },        { "changed", st->ctime },
-    { "created", st->birthtime },
+    { "size", (double)st->size },
+    { "mode", st->mode & 07777 },
+    { "uid", (double)st->uid },
+    { "gid", (double)st->gid },
+    { "nlink", (double)st->nlink },
+    { "ino", (double)st->ino },
+    { "dev", (double)st->dev },
+    { "blocks", (double)st->blocks },
+    { "blksize", (double)st->blksize },
+    { "atime", st->atime },
+    { "mtime", st->mtime },
+    { "ctime", st->ctime },
+    { "birthtime", st->birthtime },
   };
 
   lua_createtable(L, 0, 16);
@@ -185,7 +225,8 @@ static int push_result(lua_State *L, request_box *box)
   }
 }
 
-/* --- the box of a request --------------------------------------------------------------
+/* --- the box of a request
+ * --------------------------------------------------------------
  */
 
 static int request_open(lua_State *L, lcro_entry *entry)
@@ -198,7 +239,7 @@ static int request_open(lua_State *L, lcro_entry *entry)
     n = push_result(L, box);
   } else {
     lua_pushnil(L);
-    push_error(L, box, box->out.err, box->out.system, cro_buf_bytes(&box->data));
+    push_own_error(L, box);
   }
   box->told = true;
   return n + 1;
@@ -250,6 +291,8 @@ static void on_done(void *arg, const cro_fs_out *out)
     *out->data = (cro_buf){ 0 };
   } else {
     (void)cro_buf_add(&box->data, out->path); /* said without it when memory is out */
+    (void)cro_buf_add_byte(&box->data, '\0');
+    (void)cro_buf_add(&box->data, out->to);
   }
   (void)lcro_fiber_deliver(box->app, &box->entry);
 }
@@ -336,7 +379,8 @@ static request_box *new_request(lua_State *L, lcro_app *app, cro_fs_op op)
   box->app = app;
   box->op = op;
   box->fn = box->self = LUA_NOREF;
-  memcpy(box->name, name.at, name.len < sizeof box->name ? name.len : sizeof box->name - 1);
+  memcpy(box->name, name.at,
+         name.len < sizeof box->name ? name.len : sizeof box->name - 1);
   luaL_getmetatable(L, request_class);
   lua_setmetatable(L, -2);
   return box;
@@ -349,12 +393,12 @@ static int refused(lua_State *L, request_box *box, int err, const cro_fs_in *in,
   lcro_release(L, &box->fn);
   lcro_release(L, &box->self);
   lua_pushnil(L);
-  push_error(L, box, err, 0, file != NULL ? cro_file_path(file) : in->path);
+  push_error(L, box, err, 0, file != NULL ? cro_file_path(file) : in->path, in->to);
   return 2;
 }
 
-/* core.fs(op, args, fn(value, err, more) [, file]) -> request; or nil, err when too much
- * is asked already */
+/* core.fs(op, args, fn(value, err, more) [, file]) -> request; or nil, err when too
+ * much is asked already */
 static int l_core_fs(lua_State *L)
 {
   lcro_app *app = lcro_app_running(L, "cro.file");
@@ -397,7 +441,8 @@ static const luaL_Reg file_methods[] = {
   { NULL, NULL },
 };
 
-/* --- standard streams ------------------------------------------------------------------
+/* --- standard streams
+ * ------------------------------------------------------------------
  */
 
 static int check_stdio(lua_State *L)

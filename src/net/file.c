@@ -104,7 +104,8 @@ static void free_file(cro_file *file)
   cro_free(file);
 }
 
-/* --- the end of a request ---------------------------------------------------------- */
+/* --- the end of a request ----------------------------------------------------------
+ */
 
 static void drop(cro_fs *self)
 {
@@ -150,6 +151,7 @@ static void tell(cro_fs *self)
     fs_file_attach(out->file, self->loop);
   if (self->done != NULL) {
     out->path = self->file != NULL ? cro_bytes_of(self->file->path) : self->in.path;
+    out->to = self->in.to;
     out->data = &self->data;
     self->done(self->arg, out);
     return;
@@ -181,7 +183,8 @@ static void finish(cro_fs *self, int rc)
   pump(file);
 }
 
-/* --- the pool ----------------------------------------------------------------------- */
+/* --- the pool -----------------------------------------------------------------------
+ */
 
 static void start_waiting(cro_loop *loop);
 static void begin(cro_fs *self);
@@ -239,7 +242,8 @@ static void ready(cro_fs *self)
   start_waiting(self->loop);
 }
 
-/* --- streams ------------------------------------------------------------------------ */
+/* --- streams ------------------------------------------------------------------------
+ */
 
 static bool is_transfer(const cro_fs *self)
 {
@@ -324,7 +328,7 @@ static void pump(cro_file *file)
     if (node == NULL)
       break;
     file->running = CRO_CONTAINER(node, cro_fs, node);
-    if (file->fd < 0) {
+    if (file->fd < 0 || file->running->closed) {
       file->running->out.err = CRO_E_CLOSED;
       finish(file->running, 0);
     } else {
@@ -336,7 +340,8 @@ static void pump(cro_file *file)
     free_file(file);
 }
 
-/* --- requests ----------------------------------------------------------------------- */
+/* --- requests -----------------------------------------------------------------------
+ */
 
 static int refuse(const cro_loop *loop, const cro_file *file, cro_fs_op op,
                   const cro_fs_in *in)
@@ -384,6 +389,27 @@ static cro_fs *create(cro_loop *loop, cro_file *file, cro_fs_op op, const cro_fs
   return self;
 }
 
+/* A pipe that is being closed may never bring what its readers wait for. */
+static void fail_readers(cro_file *file)
+{
+  cro_list *node, *next;
+
+  for (node = file->queue.next; node != &file->queue; node = next) {
+    cro_fs *self = CRO_CONTAINER(node, cro_fs, node);
+
+    next = node->next;
+    if (self->op != CRO_FS_READ)
+      continue;
+    self->closed = true;
+  }
+  if (file->running == NULL || file->running->op != CRO_FS_READ ||
+      file->running->phase != FS_POLLING)
+    return;
+  fs_poll_stop(file);
+  file->running->out.err = CRO_E_CLOSED;
+  finish(file->running, 0);
+}
+
 int cro_fs_start(cro_fs **out, cro_loop *loop, cro_file *file, cro_fs_op op,
                  const cro_fs_in *in, cro_fs_done *done, void *arg)
 {
@@ -409,6 +435,8 @@ int cro_fs_start(cro_fs **out, cro_loop *loop, cro_file *file, cro_fs_op op,
   file->closing = op == CRO_FS_CLOSE;
   self->phase = FS_QUEUED;
   cro_list_push(&file->queue, &self->node);
+  if (file->closing && file->kind == FS_STREAM)
+    fail_readers(file);
   pump(file);
   return 0;
 }

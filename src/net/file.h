@@ -6,11 +6,11 @@
  * queue, or, when a thread works on it, let go: the thread stops at the next chunk, and
  * what it brings back (an open file too) is thrown away.
  *
- * A cro_file is an open descriptor. Its requests are worked off one at a time, in order;
- * close is one of them, so that it comes behind what was asked before. Regular files
- * keep their position here and are read and written at offsets, so that a cancelled read
- * takes nothing away. Pipes, sockets and terminals are waited for by the loop, and no
- * thread ever blocks in them.
+ * A cro_file is an open descriptor. Its requests are worked off one at a time, in
+ * order; close is one of them, so that it comes behind what was asked before. Regular
+ * files keep their position here and are read and written at offsets, so that a
+ * cancelled read takes nothing away. Pipes, sockets and terminals are waited for by the
+ * loop, and no thread ever blocks in them.
  *
  * At most 3/4 of the pool works on files, so that others get their turn; at most
  * cro_fs_requests_max requests and cro_fs_bytes_max bytes to write wait in a loop
@@ -112,9 +112,9 @@ typedef struct cro_fs_stat {
 /* What comes of it; lives until `done` returns, the file longer. The data may be taken
  * over. */
 typedef struct cro_fs_out {
-  int err;    /* 0 or a cro_err */
-  int system; /* the errno beneath err; 0: none */
-  cro_bytes path; /* what the error is about */
+  int err;            /* 0 or a cro_err */
+  int system;         /* the errno beneath err; 0: none */
+  cro_bytes path, to; /* what the error is about; `to` empty where there is but one */
   cro_buf *data;
   bool eof;
   uint64_t number;
@@ -125,8 +125,8 @@ typedef struct cro_fs_out {
 typedef void cro_fs_done(void *arg, const cro_fs_out *out);
 
 /* Starts a request, of `file` for the first list of operations, else NULL. done comes
- * once, possibly before this returns. NULL for `out`: it will not be cancelled. Negative
- * (CRO_E_LIMIT, CRO_E_CLOSED, CRO_E_NOMEM): done is never called. */
+ * once, possibly before this returns. NULL for `out`: it will not be cancelled.
+ * Negative (CRO_E_LIMIT, CRO_E_CLOSED, CRO_E_NOMEM): done is never called. */
 int cro_fs_start(cro_fs **out, cro_loop *loop, cro_file *file, cro_fs_op op,
                  const cro_fs_in *in, cro_fs_done *done, void *arg);
 
@@ -161,7 +161,8 @@ const char *cro_fs_errno_text(int system);
 void cro_stdio_guard(void);
 
 /* Stdin (0), stdout (1) or stderr (2) as a file. The flags of the descriptor, which
- * other processes share, are left alone. Forgetting it does not close the descriptor. */
+ * other processes share, are left alone. Forgetting it does not close the descriptor.
+ */
 int cro_stdio_open(cro_file **out, cro_loop *loop, int fd);
 
 /* Is it a terminal, and how large: CRO_E_NOTSUP when it is none or does not say. */

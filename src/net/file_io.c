@@ -1,4 +1,4 @@
-/* The bytes of files: open, read, write, whole files, copies. All of it runs on threads
+/* Open files: opening, reading, writing. All of it runs on threads
  * of the pool; reading and writing of streams in the loop too. */
 #include "net/fs.h"
 
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { default_mode = 0666, random_tries = 100 };
+enum { random_tries = 100 };
 
 /* --- small things --------------------------------------------------------------------
  */
@@ -37,7 +37,7 @@ int fs_close(int fd)
   return close(fd) == 0 || errno == EINTR ? 0 : -errno;
 }
 
-static int sync_fd(int fd, bool data_only)
+int fs_sync(int fd, bool data_only)
 {
   int rc;
 
@@ -59,10 +59,13 @@ int fs_sync_folder(const char *path)
     return -ENAMETOOLONG;
   memcpy(folder, path, len);
   folder[len] = '\0';
-  fd = fs_open(slash == NULL ? "." : len == 0 ? "/" : folder, O_RDONLY | O_DIRECTORY, 0);
+  fd = fs_open(slash == NULL ? "."
+               : len == 0    ? "/"
+                             : folder,
+               O_RDONLY | O_DIRECTORY, 0);
   if (fd < 0)
     return fd == -EACCES ? 0 : fd; /* it may be written to and not read */
-  rc = sync_fd(fd, false);
+  rc = fs_sync(fd, false);
   (void)fs_close(fd);
   return rc;
 }
@@ -136,8 +139,8 @@ static int adopt(cro_fs *self, int fd, const char *path)
 int fs_op_open(cro_fs *self)
 {
   bool temp = fs_has(self, CRO_FS_F_TEMP);
-  int fd = temp ? open_temp(self)
-                : fs_open(self->in.path.at, flags_of(self), self->in.mode);
+  int fd =
+      temp ? open_temp(self) : fs_open(self->in.path.at, flags_of(self), self->in.mode);
   int rc;
 
   if (fd < 0)
@@ -162,7 +165,7 @@ static uint64_t left_to_read(const cro_fs *self)
 }
 
 /* One call; 0 at the end of the file, else bytes or a negative errno. */
-static ssize_t read_some(cro_fs *self, size_t room)
+ssize_t fs_read_some(cro_fs *self, size_t room)
 {
   ssize_t n;
   char *into;
@@ -197,12 +200,12 @@ static size_t room_for(const cro_fs *self)
   return rest > fs_chunk ? (size_t)rest : fs_chunk;
 }
 
-static int read_until_full(cro_fs *self)
+int fs_read_full(cro_fs *self)
 {
   size_t room = room_for(self);
 
   while (left_to_read(self) > 0 && !fs_cancelled(self)) {
-    ssize_t n = read_some(self, room > fs_big_chunk ? fs_big_chunk : room);
+    ssize_t n = fs_read_some(self, room > fs_big_chunk ? fs_big_chunk : room);
 
     if (n < 0)
       return (int)n;
@@ -223,8 +226,8 @@ int fs_op_read(cro_fs *self)
   if (self->in.length == 0)
     return 0;
   if (self->kind != FS_STREAM)
-    return read_until_full(self);
-  n = read_some(self, fs_chunk);
+    return fs_read_full(self);
+  n = fs_read_some(self, fs_chunk);
   self->again = n == -EAGAIN || n == -EWOULDBLOCK;
   self->out.eof = n == 0;
   return self->again || n > 0 ? 0 : (int)n;
@@ -322,7 +325,7 @@ int fs_op_seek(cro_fs *self)
 
 int fs_op_sync(cro_fs *self)
 {
-  return sync_fd(self->fd, fs_has(self, CRO_FS_F_DATA_ONLY));
+  return fs_sync(self->fd, fs_has(self, CRO_FS_F_DATA_ONLY));
 }
 
 int fs_op_ftruncate(cro_fs *self)
@@ -342,275 +345,4 @@ int fs_op_lock(cro_fs *self)
                                             : LOCK_EX;
 
   return flock(self->fd, how | LOCK_NB) == 0 ? 0 : -errno;
-}
-
-/* --- whole files ---------------------------------------------------------------------
- */
-
-/* What is no regular file may take for ever: it is for streams to read. */
-static int open_regular(const char *path, int flags, int mode, struct stat *st)
-{
-  int fd = fs_open(path, flags, mode);
-
-  if (fd < 0)
-    return fd;
-  if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
-    return fd;
-  (void)fs_close(fd);
-  return S_ISDIR(st->st_mode) ? -EISDIR : -ESPIPE;
-}
-
-int fs_op_load(cro_fs *self)
-{
-  struct stat st = { 0 };
-  int rc;
-
-  self->fd = open_regular(self->in.path.at, O_RDONLY, 0, &st);
-  if (self->fd < 0)
-    return self->fd;
-  self->kind = FS_SEEKABLE;
-  self->at = 0;
-  self->in.length++; /* one byte more tells a file that is too large */
-  rc = (uint64_t)st.st_size >= self->in.length ? fs_fail(self, CRO_E_LIMIT)
-                                               : read_until_full(self);
-  if (self->data.len == self->in.length)
-    rc = fs_fail(self, CRO_E_LIMIT);
-  self->out.number = (uint64_t)st.st_size;
-  (void)fs_close(self->fd);
-  return rc;
-}
-
-static int finish_write(cro_fs *self, int fd, int rc)
-{
-  int closed;
-
-  if (rc == 0 && fs_has(self, CRO_FS_F_SYNC))
-    rc = sync_fd(fd, false);
-  closed = fs_close(fd);
-  return rc != 0 ? rc : closed;
-}
-
-static int save_in_place(cro_fs *self)
-{
-  int flags = O_WRONLY | O_CREAT | (fs_has(self, CRO_FS_F_APPEND) ? O_APPEND : O_TRUNC);
-  int mode = self->in.mode < 0 ? default_mode : self->in.mode;
-  struct stat st = { 0 };
-  int fd;
-
-  if (fs_has(self, CRO_FS_F_EXCLUSIVE))
-    flags |= O_EXCL;
-  fd = open_regular(self->in.path.at, flags, mode, &st);
-  if (fd < 0)
-    return fd;
-  return finish_write(self, fd, fs_write_all(self, fd, self->in.data, -1));
-}
-
-/* --- atomic replacement --------------------------------------------------------------
- */
-
-/* A link stays a link: what it points to is replaced. */
-static int resolve_target(const char *path, char out[PATH_MAX])
-{
-  struct stat st;
-
-  if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && realpath(path, out) != NULL)
-    return 0;
-  if (strlen(path) >= PATH_MAX)
-    return -ENAMETOOLONG;
-  memcpy(out, path, strlen(path) + 1);
-  return 0;
-}
-
-/* Owner and mode of what is replaced. The owner only where we may. */
-static int dress(int fd, const struct stat *old)
-{
-  if (fchown(fd, old->st_uid, old->st_gid) != 0 && errno != EPERM)
-    return -errno;
-  return fchmod(fd, old->st_mode & 07777) == 0 ? 0 : -errno;
-}
-
-static int put_in_place(const cro_fs *self, const char *from, const char *to)
-{
-  int rc;
-
-  if (!fs_has(self, CRO_FS_F_EXCLUSIVE))
-    rc = rename(from, to) == 0 ? 0 : -errno;
-  else if (link(from, to) != 0)
-    rc = -errno;
-  else
-    rc = unlink(from) == 0 ? 0 : -errno;
-  if (rc == 0 && fs_has(self, CRO_FS_F_SYNC))
-    rc = fs_sync_folder(to);
-  return rc;
-}
-
-/* The name is short and hidden whatever the target's is. */
-static int open_beside(cro_fs *self, const char *target, int mode)
-{
-  char before[PATH_MAX + 8];
-  const char *slash = strrchr(target, '/');
-  size_t len = slash == NULL ? 0 : (size_t)(slash - target) + 1;
-  int fd = -EEXIST;
-
-  memcpy(before, target, len);
-  memcpy(before + len, ".cro-", sizeof ".cro-");
-  for (int i = 0; i < random_tries && fd == -EEXIST; i++) {
-    int rc = fs_random_path(self, before, ".tmp");
-
-    if (rc != 0)
-      return rc;
-    fd = fs_open(self->data.at, O_WRONLY | O_CREAT | O_EXCL, mode);
-  }
-  return fd;
-}
-
-static int save_atomic(cro_fs *self)
-{
-  char target[PATH_MAX];
-  struct stat old;
-  int rc = resolve_target(self->in.path.at, target);
-  bool is_there = rc == 0 && stat(target, &old) == 0;
-  int mode = self->in.mode < 0 ? default_mode : self->in.mode;
-  int fd;
-
-  if (rc != 0)
-    return rc;
-  if (is_there && fs_has(self, CRO_FS_F_EXCLUSIVE))
-    return -EEXIST;
-  if (is_there && !S_ISREG(old.st_mode))
-    return S_ISDIR(old.st_mode) ? -EISDIR : -ESPIPE;
-  fd = open_beside(self, target, is_there ? 0600 : mode);
-  if (fd < 0)
-    return fd;
-  rc = is_there ? dress(fd, &old) : 0;
-  if (rc == 0)
-    rc = fs_write_all(self, fd, self->in.data, -1);
-  rc = finish_write(self, fd, rc);
-  if (rc == 0)
-    rc = put_in_place(self, self->data.at, target);
-  if (rc != 0)
-    (void)unlink(self->data.at);
-  return rc;
-}
-
-int fs_op_save(cro_fs *self)
-{
-  return fs_has(self, CRO_FS_F_ATOMIC) ? save_atomic(self) : save_in_place(self);
-}
-
-/* The file that was written beside: it gets the mode of what it replaces. */
-int fs_op_replace(cro_fs *self)
-{
-  char target[PATH_MAX];
-  struct stat old;
-  int rc = resolve_target(self->in.to.at, target);
-  int fd;
-
-  if (rc == 0 && stat(target, &old) == 0) {
-    fd = fs_open(self->in.path.at, O_WRONLY, 0);
-    if (fd < 0)
-      return fd;
-    rc = S_ISDIR(old.st_mode) ? -EISDIR : dress(fd, &old);
-    (void)fs_close(fd);
-  }
-  return rc != 0 ? rc : put_in_place(self, self->in.path.at, target);
-}
-
-/* --- copy ---------------------------------------------------------------------------
- */
-
-static bool kernel_cannot(int error)
-{
-  return error == ENOSYS || error == EXDEV || error == EINVAL || error == EOPNOTSUPP ||
-         error == EPERM || error == EBADF;
-}
-
-static int copy_by_hand(cro_fs *self, int from, int to)
-{
-  self->fd = from;
-  self->kind = FS_PLAIN;
-  self->in.length = fs_big_chunk;
-  for (;;) {
-    ssize_t n;
-    int rc;
-
-    self->data.len = 0;
-    n = read_some(self, fs_big_chunk);
-    if (n <= 0)
-      return (int)n;
-    rc = fs_write_all(self, to, cro_buf_bytes(&self->data), -1);
-    if (rc != 0)
-      return rc;
-  }
-}
-
-/* Some file systems say 0 although there is more (those whose files have no size). */
-static int copy_bytes(cro_fs *self, int from, int to)
-{
-  while (!fs_cancelled(self)) {
-    ssize_t n = copy_file_range(from, NULL, to, NULL, 16 * fs_big_chunk, 0);
-
-    if (n > 0) {
-      self->out.number += (uint64_t)n;
-      continue;
-    }
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0 && !kernel_cannot(errno))
-      return -errno;
-    if (n < 0 || self->out.number == 0)
-      return copy_by_hand(self, from, to);
-    return 0;
-  }
-  return -ECANCELED;
-}
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* Truncated only when it is known not to be the source itself. */
-static int open_copy(cro_fs *self, const struct stat *from, bool *made)
-{
-  struct stat st = { 0 };
-  int fd = fs_open(self->in.to.at, O_WRONLY | O_CREAT | O_EXCL, from->st_mode & 0777);
-
-  *made = fd >= 0;
-  if (fd != -EEXIST || fs_has(self, CRO_FS_F_EXCLUSIVE))
-    return fd;
-  fd = open_regular(self->in.to.at, O_WRONLY, 0, &st);
-  if (fd < 0)
-    return fd;
-  if (same_file(from, &st)) {
-    (void)fs_close(fd);
-    return -EEXIST;
-  }
-  if (ftruncate(fd, 0) == 0)
-    return fd;
-  (void)fs_close(fd);
-  return -EIO;
-}
-
-/* What could not be copied whole is not left behind, if it was not there before. */
-int fs_op_copy(cro_fs *self)
-{
-  struct stat st = { 0 };
-  bool made;
-  int from = open_regular(self->in.path.at, O_RDONLY, 0, &st);
-  int to, rc;
-
-  if (from < 0)
-    return from;
-  to = open_copy(self, &st, &made);
-  if (to < 0) {
-    (void)fs_close(from);
-    return to;
-  }
-  rc = finish_write(self, to, copy_bytes(self, from, to));
-  (void)fs_close(from);
-  if (rc != 0 && made)
-    (void)unlink(self->in.to.at);
-  cro_buf_free(&self->data);
-  return rc;
 }

@@ -127,7 +127,8 @@ int fs_op_realpath(cro_fs *self)
   return answer(self, cro_bytes_of(found));
 }
 
-/* --- what a file says of itself --------------------------------------------------------
+/* --- what a file says of itself
+ * --------------------------------------------------------
  */
 
 int fs_op_chmod(cro_fs *self)

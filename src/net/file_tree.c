@@ -48,7 +48,8 @@ static int add_entry(cro_buf *out, char type, const char *name)
 {
   size_t len = strlen(name) + 1;
 
-  if (cro_buf_add_byte(out, type) != 0 || cro_buf_add(out, (cro_bytes){ name, len }) != 0)
+  if (cro_buf_add_byte(out, type) != 0 ||
+      cro_buf_add(out, (cro_bytes){ name, len }) != 0)
     return -ENOMEM;
   return 0;
 }
@@ -164,8 +165,7 @@ static int empty(cro_fs *self, DIR *folder)
 
       if (is_dots(entry->d_name))
         continue;
-      rc = fs_cancelled(self) ? -ECANCELED
-                              : remove_entry(self, dirfd(folder), entry);
+      rc = fs_cancelled(self) ? -ECANCELED : remove_entry(self, dirfd(folder), entry);
       if (rc != 0)
         return rc;
       removed = true;

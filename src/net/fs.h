@@ -14,9 +14,9 @@
 #include <stdatomic.h>
 
 enum {
-  fs_chunk = 64 * 1024,         /* of a read whose size nobody knows */
-  fs_big_chunk = 1024 * 1024,   /* between two looks at `cancelled` */
-  fs_atomic_pipe = 4096,        /* PIPE_BUF: room for it is what POLLOUT promises */
+  fs_chunk = 64 * 1024,       /* of a read whose size nobody knows */
+  fs_big_chunk = 1024 * 1024, /* between two looks at `cancelled` */
+  fs_atomic_pipe = 4096,      /* PIPE_BUF: room for it is what POLLOUT promises */
   fs_path_max = 4096,
 };
 
@@ -43,10 +43,10 @@ struct cro_file {
   int fd; /* -1: closed */
   bool append;
   bool socket;
-  bool shared;  /* a stream whose O_NONBLOCK is not ours to set: see fs_op_read */
+  bool shared;   /* a stream whose O_NONBLOCK is not ours to set: see fs_op_read */
   bool borrowed; /* the descriptor is not ours to close */
-  bool closing; /* a close was asked for */
-  bool orphan;  /* the owner has forgotten it */
+  bool closing;  /* a close was asked for */
+  bool orphan;   /* the owner has forgotten it */
   bool pumping;
   char *path;
 };
@@ -67,7 +67,7 @@ struct cro_fs {
   fs_phase phase;
   cro_fs_in in;
   cro_fs_out out;
-  cro_buf data; /* what out.data shows */
+  cro_buf data;      /* what out.data shows */
   cro_fs_done *done; /* NULL: nobody asks any more */
   void *arg;
   atomic_bool cancelled;
@@ -76,7 +76,8 @@ struct cro_fs {
   fs_kind kind;
   int64_t at; /* offset in a seekable file; -1: at the kernel's position */
   bool append, socket, shared;
-  bool again; /* there is more to do when the stream is ready again */
+  bool closed; /* the stream was closed while it waited in the queue */
+  bool again;  /* there is more to do when the stream is ready again */
   char text[]; /* path, to, data; each with a NUL */
 };
 
@@ -86,25 +87,40 @@ CRO_FS_FILE_OPS(FS_DECLARE)
 CRO_FS_PATH_OPS(FS_DECLARE)
 #undef FS_DECLARE
 
-/* file_io.c: shared by several operations. */
+/* file_io.c: shared by several operations. Each answers 0 (a descriptor, bytes) or a
+ * negative errno. */
+
+/* open(2) that never blocks and never leaves its descriptor to a child. */
 int fs_open(const char *path, int flags, int mode);
-int fs_write_all(cro_fs *request, int fd, cro_bytes data, int64_t at);
+/* close(2); the descriptor is gone whatever it says. */
 int fs_close(int fd);
+/* Has the disk take what was written; 0 too for what has no disk. */
+int fs_sync(int fd, bool data_only);
+/* Writes all of it, at -1: at the kernel's position. Counts in out.number. */
+int fs_write_all(cro_fs *request, int fd, cro_bytes data, int64_t at);
+/* One read into request->data, at most `room` bytes and in.length in all; 0 at the
+ * end of the file. */
+ssize_t fs_read_some(cro_fs *request, size_t room);
+/* Reads on until in.length bytes are there or the file ends. */
+int fs_read_full(cro_fs *request);
 /* Makes the folder of `path` remember what was renamed in it. */
 int fs_sync_folder(const char *path);
-/* A path with 16 random characters between path and to, into request->data. */
+/* A path with 16 random characters between the two parts, into request->data. */
 int fs_random_path(cro_fs *request, const char *before, const char *after);
 
+/* Was this flag given? */
 static inline bool fs_has(const cro_fs *request, unsigned flag)
 {
   return (request->in.flags & flag) != 0;
 }
 
+/* Nobody waits for it any more: stop at the next chunk. */
 static inline bool fs_cancelled(cro_fs *request)
 {
   return atomic_load_explicit(&request->cancelled, memory_order_relaxed);
 }
 
+/* Says what no errno says; returns what the operation returns then. */
 static inline int fs_fail(cro_fs *request, int err)
 {
   request->out.err = err;
@@ -113,7 +129,8 @@ static inline int fs_fail(cro_fs *request, int err)
 
 /* A file over a descriptor that fstat has described; closes fd on failure. Any
  * thread. */
-int fs_file_create(cro_file **out, int fd, const char *path, unsigned mode, bool append);
+int fs_file_create(cro_file **out, int fd, const char *path, unsigned mode,
+                   bool append);
 
 /* Loop thread: the file counts from here on. */
 void fs_file_attach(cro_file *file, cro_loop *loop);

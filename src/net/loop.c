@@ -320,8 +320,8 @@ static void init_fields(cro_loop *loop)
   cro_list *const lists[] = {
     &loop->posts,           &loop->tcps,         &loop->listeners, &loop->signals,
     &loop->connectings,     &loop->dirty,        &loop->fresh,     &loop->ending,
-    &loop->lookups_waiting, &loop->lookups_busy, &loop->lingers,
-    &loop->files,           &loop->fs_waiting,   &loop->fs_busy,
+    &loop->lookups_waiting, &loop->lookups_busy, &loop->lingers,   &loop->files,
+    &loop->fs_waiting,      &loop->fs_busy,
   };
 
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

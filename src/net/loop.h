@@ -17,7 +17,8 @@
 typedef struct cro_loop cro_loop;
 
 /* 0, CRO_E_NOMEM, or CRO_E_MFILE. Ignores SIGPIPE and SIGXFSZ in the whole process (who
- * writes hears of it), and raises the thread pool to 16 threads unless UV_THREADPOOL_SIZE says otherwise. */
+ * writes hears of it), and raises the thread pool to 16 threads unless
+ * UV_THREADPOOL_SIZE says otherwise. */
 int cro_loop_create(cro_loop **out);
 
 /* Closes what is left, runs the loop until all close callbacks have come, frees. A

@@ -352,6 +352,7 @@ void net_unix_try(cro_connecting *self);
 
 /* --- files ------------------------------------------------------------------------ */
 
+/* How many threads files may use. */
 void net_files_init(cro_loop *loop);
 /* At the end of the loop, until none is left: see there. */
 void net_files_close(cro_loop *loop);

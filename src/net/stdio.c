@@ -1,8 +1,8 @@
-/* The standard streams as files. Their descriptors, and with them O_NONBLOCK, are shared
- * with whoever started us: a shell whose terminal no longer blocks is a broken one. Where
- * the system lets us open the same pipe or terminal once more, flags of our own are set
- * on that; where not, streams are read and written blocking, on the pool, after the loop
- * has seen that they are ready. */
+/* The standard streams as files. Their descriptors, and with them O_NONBLOCK, are
+ * shared with whoever started us: a shell whose terminal no longer blocks is a broken
+ * one. Where the system lets us open the same pipe or terminal once more, flags of our
+ * own are set on that; where not, streams are read and written blocking, on the pool,
+ * after the loop has seen that they are ready. */
 #include "net/fs.h"
 
 #include "base/err.h"
