@@ -121,14 +121,16 @@ static void move_position(const cro_fs *self)
 {
   cro_file *file = self->file;
 
-  if (file->kind != FS_SEEKABLE || self->in.offset >= 0)
+  if (file->kind != FS_SEEKABLE)
+    return;
+  if (self->op == CRO_FS_SEEK && self->out.err == 0)
+    file->position = (int64_t)self->out.number;
+  if (self->in.offset >= 0)
     return;
   if (self->op == CRO_FS_READ && self->done != NULL)
     file->position = self->at + (int64_t)self->data.len;
   if (self->op == CRO_FS_WRITE)
     file->position = file->append ? self->at : self->at + (int64_t)self->out.number;
-  if (self->op == CRO_FS_SEEK && self->out.err == 0)
-    file->position = (int64_t)self->out.number;
 }
 
 static void apply(cro_fs *self)
@@ -303,7 +305,8 @@ static void begin(cro_fs *self)
   self->append = file->append;
   self->socket = file->socket;
   self->shared = file->shared;
-  self->at = self->in.offset >= 0 ? self->in.offset : file->position;
+  self->at = self->op != CRO_FS_SEEK && self->in.offset >= 0 ? self->in.offset
+                                                             : file->position;
   if (self->op == CRO_FS_CLOSE)
     fs_poll_close(file);
   if (self->op == CRO_FS_CLOSE && file->borrowed)

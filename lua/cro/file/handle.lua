@@ -14,6 +14,7 @@ local handles = {}
 ---@field box userdata the file of the core
 ---@field path string
 ---@field private closing cro.Promise|false once close was called
+---@field private only string|false "reading" or "writing" when the mode allows no more
 local File = {}
 File.__index = File
 File.__name = "cro.File"
@@ -26,9 +27,17 @@ function File:__tostring() return ("file %s"):format(self.path) end
 --- A file of the core as scripts see it.
 ---@param box userdata
 ---@param path string
+---@param only string|nil "reading" or "writing"
 ---@return cro.File
-function handles.wrap(box, path)
-  return setmetatable({ box = box, path = path, closing = false, kind = "file", on_close = false }, File)
+function handles.wrap(box, path, only)
+  local self = { box = false, path = false, closing = false, only = false, on_close = false }
+  self.box, self.path, self.only = box, path, only or false
+  return setmetatable(self, File)
+end
+
+local function wrong_way(self, op, other)
+  if self.only ~= other then return nil end
+  return Promise.broken(request.error("access", "file:" .. op, self.path, "it is open for " .. other .. " only"))
 end
 
 local function ask(self, op, args, convert)
@@ -47,7 +56,7 @@ function File:read(n, offset)
   if (n or 0) < 0 or (offset or 0) < 0 then
     errors.misuse(("file:read: numbers of 0 or more expected, got %s, %s"):format(tostring(n), tostring(offset)))
   end
-  return ask(self, "read", { length = n or reading.CHUNK, offset = offset or -1 })
+  return wrong_way(self, "read", "writing") or ask(self, "read", { length = n or reading.CHUNK, offset = offset or -1 })
 end
 
 --- Writes all of a string where the file stands, or at `offset`; kept with true. An
@@ -61,7 +70,7 @@ function File:write(data, offset)
   if (offset or 0) < 0 then
     errors.misuse(("file:write: an offset of 0 or more expected, got %s"):format(tostring(offset)))
   end
-  return ask(self, "write", { data = data, offset = offset or -1 })
+  return wrong_way(self, "write", "reading") or ask(self, "write", { data = data, offset = offset or -1 })
 end
 
 --- The file piece by piece, from where it stands, or from offset `from` up to before
@@ -196,6 +205,7 @@ local function flags_of_mode(how)
   return sum
 end
 
+local ONLY = { [request.flags.read or 1] = "reading", [request.flags.write or 2] = "writing" }
 local OPEN = { mode = request.MODE }
 
 --- Opens a file: "r" to read, "w" to write a new or emptied one, "a" to write at its
@@ -211,7 +221,9 @@ function handles.open(path, how, given)
   local broken = request.bad_path("file.open", 1, path)
   if broken then return broken end
   local args = { path = path, flags = flags, mode = opts.mode or DEFAULT_MODE }
-  return request.promise("open", "file.open", args, nil, function(box) return handles.wrap(box, path) end)
+  return request.promise("open", "file.open", args, nil, function(box)
+    return handles.wrap(box, path, ONLY[flags % 4])
+  end)
 end
 
 return handles

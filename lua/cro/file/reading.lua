@@ -97,6 +97,8 @@ function reading.of_path(path, name, given)
   return supplies.from_source {
     name = "file " .. path,
     open = function(sink)
+      local bad = request.bad_path(name, 1, path)
+      if bad then return sink:quit(bad:cause()) end
       local self = new(sink, name, given, true)
       local args = { path = path, flags = request.flags.read }
       self.request = request.run("open", name, args, function(box, err)

@@ -41,7 +41,8 @@ static void errno_values_have_a_code(void)
   CHECK_INT(CRO_E_ADDRINUSE, cro_err_from_errno(EADDRINUSE));
   CHECK_INT(CRO_E_PIPE, cro_err_from_errno(EPIPE));
   CHECK_INT(CRO_E_AGAIN, cro_err_from_errno(EWOULDBLOCK));
-  CHECK_INT(CRO_E_NOTFOUND, cro_err_from_errno(ENOTDIR));
+  CHECK_INT(CRO_E_NOTDIR, cro_err_from_errno(ENOTDIR));
+  CHECK_INT(CRO_E_NOSPC, cro_err_from_errno(EDQUOT));
   CHECK_INT(CRO_E_IO, cro_err_from_errno(EIO));
   CHECK_INT(CRO_E_IO, cro_err_from_errno(123456));
 }
