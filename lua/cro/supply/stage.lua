@@ -88,6 +88,14 @@ function stage.seconds(name, position, seconds)
     name, position, options.show(seconds)))
 end
 
+--- Checks a value that must be text.
+---@param name string of the operator
+---@param value any
+function stage.text(name, value)
+  if type(value) == "string" then return end
+  error(errors.new("error", ("%s works on strings, got %s"):format(name, options.show(value))), 0)
+end
+
 --- Raises the error of an operator that would keep more than it may.
 ---@param name string of the operator
 ---@param max integer

@@ -1,186 +1,220 @@
---- Operators on text that arrives in pieces: lines, words, decode.
+--- Operators on text that arrives in pieces: lines, words, split. What comes out does not
+--- depend on how it was cut.
 local errors = require "cro.errors"
 local line = require "cro.line"
 local options = require "cro.options"
+local stage = require "cro.supply.stage"
 local Supply = require "cro.supply"
 
---- A line longer than this is the peer's attempt to fill our memory.
-local MAX_LINE = 1024 * 1024
+local concat = table.concat
 
-local LINES = {
-  chomp = { "boolean", default = true },
-  max = { "integer", default = MAX_LINE, check = function(n) return n >= 1, "1 or more" end },
-}
+--- A piece of text that is put together of several. Pieces are joined once, so that a
+--- long line in small chunks does not cost the square of its length.
+local function new_piece(what, max)
+  local parts, n, held = {}, 0, 0
+  local self = {}
 
-local function too_long(max)
-  error(errors.new("too_long", ("a line is longer than %d bytes"):format(max)), 0)
+  --- Adds a part that is not the last.
+  function self.add(part)
+    held = held + #part
+    if held > max then stage.too_long(what, max) end
+    n = n + 1
+    parts[n] = part
+  end
+
+  --- The whole, with its last part.
+  function self.take(part)
+    if n == 0 then
+      if #part > max then stage.too_long(what, max) end
+      return part
+    end
+    self.add(part)
+    local text = concat(parts, "", 1, n)
+    parts, n, held = {}, 0, 0
+    return text
+  end
+
+  function self.is_empty() return n == 0 end
+
+  return self
 end
 
-local function cut(text, from, to, opts)
-  local body = text:sub(from, to - 1)
-  if body:byte(-1) == 13 then body = body:sub(1, -2) end
-  if #body > opts.max then too_long(opts.max) end
-  return opts.chomp and body or text:sub(from, to)
+local function chomped(text)
+  local stop = #text
+  if text:byte(stop) == 10 then stop = stop - 1 end
+  if text:byte(stop) == 13 then stop = stop - 1 end
+  return text:sub(1, stop)
+end
+
+--- A line within its bound, with or without its end.
+local function finished(text, opts)
+  local body = chomped(text)
+  if #body > opts.max then stage.too_long("a line", opts.max) end
+  return opts.chomp and body or text
 end
 
 local function lines_op(head, opts, self)
-  local parts, held = {}, 0
-  local function add(piece)
-    held = held + #piece
-    parts[#parts + 1] = piece
-    if held > opts.max + 1 then too_long(opts.max) end
-  end
-  local function take(piece)
-    if held == 0 then return piece end
-    parts[#parts + 1] = piece
-    local text = table.concat(parts)
-    parts, held = {}, 0
-    return text
-  end
+  local piece = new_piece("a line", opts.max + 2) -- its end may be two bytes
   line.before_done(self, function(done)
-    local rest = take ""
-    if #rest > opts.max then too_long(opts.max) end
-    if rest ~= "" then head(rest) end
+    if not piece.is_empty() then
+      local rest = piece.take ""
+      if #rest > opts.max then stage.too_long("a line", opts.max) end
+      head(rest)
+    end
     return done()
   end)
   return function(chunk)
+    stage.text("lines", chunk)
     local from, to = 1, chunk:find("\n", 1, true)
     while to do
-      local text = take(chunk:sub(from, to))
-      head(cut(text, 1, #text, opts))
+      head(finished(piece.take(chunk:sub(from, to)), opts))
       from = to + 1
       to = chunk:find("\n", from, true)
     end
-    if from <= #chunk then add(chunk:sub(from)) end
+    if from <= #chunk then piece.add(chunk:sub(from)) end
   end
 end
 
---- The lines of a stream of strings, without their LF or CRLF (`chomp = false` keeps
---- it). The last one need not end in one. A line of more than `max` bytes (1 MiB) is
---- an error of kind "too_long".
----@param given { chomp: boolean|nil, max: integer|nil }|nil
----@return cro.Supply
-function Supply:lines(given) return self:with(lines_op, options.check("lines", given, LINES)) end
-
-local WORDS = { max = LINES.max }
-
-local function words_op(head, opts, self)
-  local held = ""
+--- Lines that a CR alone may end. One at the end of a chunk is no end yet: an LF may follow.
+local function any_lines_op(head, opts, self)
+  local piece, open = new_piece("a line", opts.max + 2), false
   line.before_done(self, function(done)
-    if held ~= "" then head(held) end
+    if not piece.is_empty() then head(finished(piece.take "", opts)) end
     return done()
   end)
   return function(chunk)
-    local text = held .. chunk
-    held = ""
-    for word, space in text:gmatch "(%S+)(%s*)" do
-      if space == "" then
-        held = word
-      else
-        head(word)
-      end
+    stage.text("lines", chunk)
+    if chunk == "" then return end
+    local from = 1
+    if open then
+      open = false
+      local whole = chunk:byte(1) == 10 and "\n" or ""
+      from = 1 + #whole
+      head(finished(piece.take(whole), opts))
     end
-    if #held > opts.max then too_long(opts.max) end
+    local to = chunk:find("[\r\n]", from)
+    while to do
+      if chunk:byte(to) == 13 then
+        open = to == #chunk
+        if open then break end
+        if chunk:byte(to + 1) == 10 then to = to + 1 end
+      end
+      head(finished(piece.take(chunk:sub(from, to)), opts))
+      from = to + 1
+      to = chunk:find("[\r\n]", from)
+    end
+    if from <= #chunk then piece.add(chunk:sub(from)) end
   end
 end
 
---- The words of a stream of strings: what stands between white space.
----@param given { max: integer|nil }|nil
----@return cro.Supply
-function Supply:words(given) return self:with(words_op, options.check("words", given, WORDS)) end
-
---- How many bytes the character that starts with this byte has, and the range its
---- second byte must be in; nil when no character starts so.
-local function shape(byte)
-  if byte < 0x80 then return 1 end
-  if byte >= 0xC2 and byte <= 0xDF then return 2, 0x80, 0xBF end
-  if byte == 0xE0 then return 3, 0xA0, 0xBF end
-  if byte == 0xED then return 3, 0x80, 0x9F end
-  if byte >= 0xE1 and byte <= 0xEF then return 3, 0x80, 0xBF end
-  if byte == 0xF0 then return 4, 0x90, 0xBF end
-  if byte >= 0xF1 and byte <= 0xF3 then return 4, 0x80, 0xBF end
-  if byte == 0xF4 then return 4, 0x80, 0x8F end
-  return nil
-end
-
---- Bytes of the character at `at` that are there and valid; whether it is complete.
-local function check_character(text, at)
-  local length, low, high = shape(text:byte(at))
-  if not length then return nil end
-  for i = 1, length - 1 do
-    local byte = text:byte(at + i)
-    if not byte then return i, false end
-    if byte < (i == 1 and low or 0x80) or byte > (i == 1 and high or 0xBF) then return nil end
-  end
-  return length, true
-end
-
---- Where the last complete character ends, or nil and the place of a wrong byte.
-local function complete_until(text)
-  local at = 1
-  while true do
-    at = text:find("[\128-\255]", at)
-    if not at then return #text end
-    local length, whole = check_character(text, at)
-    if not length then return nil, at end
-    if not whole then return at - 1 end
-    at = at + length
-  end
-end
-
-local function bad_utf8(offset)
-  error(errors.new("decode", ("invalid UTF-8 at byte %d of the stream"):format(offset)), 0)
-end
-
-local function utf8_op(head, _, self)
-  local held, offset = "", 0
-  line.before_done(self, function(done)
-    if held ~= "" then bad_utf8(offset) end
-    return done()
-  end)
-  return function(chunk)
-    local text = held .. chunk
-    local upto, wrong = complete_until(text)
-    if not upto then bad_utf8(offset + wrong - 1) end
-    held = text:sub(upto + 1)
-    offset = offset + upto
-    if upto > 0 then return head(text:sub(1, upto)) end
-  end
-end
-
-local function latin1_op(head)
-  local function encode(byte)
-    local code = byte:byte()
-    return string.char(0xC0 + math.floor(code / 64), 0x80 + code % 64)
-  end
-  return function(chunk) return head((chunk:gsub("[\128-\255]", encode))) end
-end
-
-local function ascii_op(head)
-  return function(chunk)
-    local at = chunk:find "[\128-\255]"
-    if at then error(errors.new("decode", "a byte that is not ASCII"), 0) end
-    return head(chunk)
-  end
-end
-
-local ENCODINGS = {
-  ["utf8"] = utf8_op, ["utf-8"] = utf8_op,
-  ["latin1"] = latin1_op, ["iso-8859-1"] = latin1_op,
-  ["ascii"] = ascii_op,
+local LINES = {
+  chomp = { "boolean", default = true },
+  cr = { "boolean", default = false },
+  max = stage.OPTION.text,
 }
 
---- Bytes as UTF-8 text, whole characters only: one that is cut is held back until the
---- rest has come. Wrong bytes are an error of kind "decode". `encoding` is "utf8" (the
---- default), "latin1" or "ascii".
----@param encoding string|nil
+--- The lines of a stream of strings, without their LF or CRLF (`chomp = false` keeps it);
+--- with `cr = true` a CR alone ends a line too. The last one need not have an end. A line
+--- of more than `max` bytes (1 MiB) is an error of kind "too_long".
+---@param given { chomp: boolean|nil, cr: boolean|nil, max: integer|nil }|nil
 ---@return cro.Supply
-function Supply:decode(encoding)
-  local name = encoding or "utf8"
-  options.argument("decode", 1, name, "string")
-  local op = ENCODINGS[name:lower()]
-  if not op then
-    errors.misuse(("decode: unknown encoding %q; it knows utf8, latin1 and ascii"):format(name))
+function Supply:lines(given)
+  self = stage.of("lines", self)
+  local opts = options.check("lines", given, LINES)
+  return self:with(opts.cr and any_lines_op or lines_op, opts)
+end
+
+local function words_op(head, opts, self)
+  local piece = new_piece("a word", opts.max)
+  line.before_done(self, function(done)
+    if not piece.is_empty() then head(piece.take "") end
+    return done()
+  end)
+  return function(chunk)
+    stage.text("words", chunk)
+    local from = 1
+    if not piece.is_empty() then
+      local to = chunk:find "%s"
+      if not to then
+        if chunk ~= "" then piece.add(chunk) end
+        return
+      end
+      head(piece.take(chunk:sub(1, to - 1)))
+      from = to + 1
+    end
+    local first, last = chunk:find("%S+", from)
+    while first and last < #chunk do
+      head(piece.take(chunk:sub(first, last)))
+      first, last = chunk:find("%S+", last + 1)
+    end
+    if first then piece.add(chunk:sub(first)) end
   end
-  return self:with(op, nil)
+end
+
+local WORDS = { max = stage.OPTION.text }
+
+--- The words of a stream of strings: what is between blanks of ASCII. A word of more than
+--- `max` bytes (1 MiB) is an error of kind "too_long".
+---@param given { max: integer|nil }|nil
+---@return cro.Supply
+function Supply:words(given)
+  self = stage.of("words", self)
+  return self:with(words_op, options.check("words", given, WORDS))
+end
+
+--- Between chunks the last bytes are kept that may begin a separator.
+local function split_op(head, opts, self)
+  local separator, limit = opts.separator, opts.limit
+  local piece, tail, count, overlap = new_piece("a piece", opts.max), "", 1, #opts.separator - 1
+  local function send(text)
+    if text ~= "" or not opts.skip_empty then return head(text) end
+  end
+  line.before_done(self, function(done)
+    send(piece.take(tail))
+    return done()
+  end)
+  local function keep(rest)
+    local cut = math.max(0, #rest - overlap)
+    tail = rest:sub(cut + 1)
+    if cut > 0 then piece.add(rest:sub(1, cut)) end
+  end
+  return function(chunk)
+    stage.text("split", chunk)
+    local text, from = tail .. chunk, 1
+    local at = count < limit and text:find(separator, 1, true)
+    while at do
+      count = count + 1
+      tail = "" -- what follows may be dropped: the tap may be closed here
+      send(piece.take(text:sub(from, at - 1)))
+      from = at + #separator
+      at = count < limit and text:find(separator, from, true)
+    end
+    return keep(text:sub(from))
+  end
+end
+
+local SPLIT = { skip_empty = { "boolean", default = false }, max = stage.OPTION.text }
+
+--- The pieces between separators, which are plain strings; the last piece is what follows
+--- the last one, even when it is empty. With `limit` at most so many pieces, the last one
+--- with the rest of the text. A piece of more than `max` bytes (1 MiB) is an error of kind
+--- "too_long".
+---@param separator string
+---@param limit integer|nil
+---@param given { skip_empty: boolean|nil, max: integer|nil }|nil
+---@return cro.Supply
+function Supply:split(separator, limit, given)
+  self = stage.of("split", self)
+  options.argument("split", 1, separator, "string")
+  if separator == "" then
+    errors.misuse "split: argument 1: expected a separator, got an empty string; comb() makes single characters"
+  end
+  if type(limit) == "table" and given == nil then
+    limit, given = nil, limit
+  end
+  local opts = options.check("split", given, SPLIT)
+  options.argument("split", 2, limit or 1, "number")
+  opts.separator, opts.limit = separator, limit or math.huge
+  if opts.limit < 1 then return self:head(0) end
+  return self:with(split_op, opts)
 end
