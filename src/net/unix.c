@@ -86,7 +86,7 @@ static void note_file(net_unix *name, const struct stat *about)
 /* 0 when nobody listens there, or nothing is there any more. */
 static int ask(const net_unix *name)
 {
-  int fd, rc = open_socket(&fd);
+  int fd = -1, rc = open_socket(&fd);
 
   if (rc != 0)
     return rc;
@@ -160,7 +160,7 @@ static int make_file(int fd, net_unix *name, const cro_listen_options *options)
 int net_unix_listen(const cro_listen_options *options, int backlog, net_unix *name,
                     int *out)
 {
-  int fd, rc = net_unix_parse(options->path, name);
+  int fd = -1, rc = net_unix_parse(options->path, name);
 
   if (rc == 0)
     rc = open_socket(&fd);
@@ -202,7 +202,7 @@ static int connected(cro_connecting *self, int fd)
 
 void net_unix_try(cro_connecting *self)
 {
-  int fd, rc = open_socket(&fd);
+  int fd = -1, rc = open_socket(&fd);
 
   if (rc != 0) {
     net_connect_finish(self, rc, NULL);
