@@ -199,15 +199,26 @@ describe("reading a TCP connection #loop", function()
     tap:close()
   end)
 
-  it("after both have said their last quits as closed", function()
+  it("after both have said their last leaves nothing to write to", function()
     local client, server, tap = pair()
     client:shutdown()
     read_all(server)
     server:close()
     read_all(client)
     await(client:closed())
-    client.read = false
-    broken(client:supply():promise(), "closed")
+    await(server:closed())
+    broken(client:write "x", "closed",
+      ("write: this side has ended %s with connection:shutdown(); write before"):format(tostring(client)))
+    broken(server:write "x", "closed",
+      ("write: this side has ended %s with connection:close(); write before"):format(tostring(server)))
+    tap:close()
+  end)
+
+  it("just when it was aborted quits with that, before the loop has turned", function()
+    local client, server, tap = pair()
+    client:abort()
+    broken(client:supply():promise(), "aborted", "read: aborted on this side")
+    server:abort()
     tap:close()
   end)
 

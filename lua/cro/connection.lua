@@ -12,35 +12,45 @@ local supplies = require "cro.supply"
 ---@field socket_host string numeric address of this side
 ---@field socket_port integer
 ---@field path string|nil of a socket of the unix family
----@field private name string of its kind
+---@field private name string of its kind; "TCP connection" on the class
 ---@field private room table|false promises of writes that wait for the queue to shrink
 ---@field private ending cro.Promise|false what waits for the end
----@field private read boolean somebody has tapped it
----@field private said "shutdown"|"close"|false what this side has ended it with
+---@field private state integer READ, SHUT and CLOSED, of this side; one field, since eight fit
 local Connection = {}
 Connection.__index = Connection
 Connection.__name = "cro.Connection"
+Connection.name = "TCP connection"
+
+--- Somebody has tapped it; `shutdown` was called; `close` was.
+local READ, SHUT, CLOSED = 1, 2, 4
 
 --- The connection of a box of the core. Whoever made the box has it wrapped once.
 ---@param box userdata cro.core.Connection
 ---@param name string|nil what its text says it is; default "TCP connection"
 ---@return cro.Connection
 local function wrap(box, name)
-  local peer_host, peer_port = box:peer()
-  local socket_host, socket_port = box:address()
-  return setmetatable({
-    box = box,
-    name = name or "TCP connection",
-    peer_host = peer_host,
-    peer_port = peer_port,
-    socket_host = socket_host,
-    socket_port = socket_port,
+  -- Constants only, the rest below: LuaJIT sizes the table for what is constant.
+  local self = setmetatable({
+    box = false,
+    peer_host = false,
+    peer_port = false,
+    socket_host = false,
+    socket_port = false,
     room = false,
     ending = false,
-    read = false,
-    said = false,
+    state = 0,
   }, Connection)
+  self.box = box
+  self.peer_host, self.peer_port = box:peer()
+  self.socket_host, self.socket_port = box:address()
+  if self.peer_host == "unix:" then name = name or "unix connection" end
+  if name then self.name = name end
+  return self
 end
+
+local function is(self, flag) return bit.band(self.state, flag) ~= 0 end
+
+local function set(self, flag) self.state = bit.bor(self.state, flag) end
 
 function Connection:__tostring()
   if self.peer_port < 0 then return self.name end
@@ -55,14 +65,15 @@ end
 --- Says of "already closed" who closed it, and what to do.
 local function explain(self, err, op, cure)
   if err.kind ~= "closed" then return err end
-  err.message = self.said
-      and ("%s: this side has ended %s with connection:%s(); %s before"):format(op, tostring(self), self.said, cure)
+  local said = is(self, CLOSED) and "close" or is(self, SHUT) and op == "write" and "shutdown"
+  err.message = said
+      and ("%s: this side has ended %s with connection:%s(); %s before"):format(op, tostring(self), said, cure)
     or ("%s: %s is closed; %s before, or ask connection:closed()"):format(op, tostring(self), cure)
   return err
 end
 
 local function start(self, sink, on_event)
-  local err = self.said == "close" and errors.new("closed", "") or nil
+  local err = is(self, CLOSED) and errors.new("closed", "") or nil
   if not err then
     local _, failure = self.box:start(on_event)
     err = failure
@@ -79,11 +90,11 @@ function Connection:supply()
   return supplies.from_source {
     name = tostring(self),
     open = function(sink)
-      if self.read then
+      if is(self, READ) then
         errors.misuse(("%s is read already: a connection has one reader; "
           .. "share() of its supply gives every tap all of it"):format(tostring(self)))
       end
-      self.read = true
+      set(self, READ)
       local ended = false
       start(self, sink, function(kind, value)
         if kind == "value" then return sink:value(value) end
@@ -176,13 +187,13 @@ end
 
 --- Says that no more will be written, behind what was; reading goes on.
 function Connection:shutdown()
-  self.said = self.said or "shutdown"
+  set(self, SHUT)
   self.box:shutdown()
 end
 
 --- Closes after what was written has been sent. Closing twice is harmless.
 function Connection:close()
-  self.said = "close"
+  set(self, CLOSED)
   self.box:close()
 end
 

@@ -292,6 +292,7 @@ static void set_loop_stats(lua_State *L, const cro_loop *loop)
   set_count(L, "tcp", stats.tcp);
   set_count(L, "unix_sockets", stats.unix_sockets);
   set_count(L, "pipes", stats.pipes);
+  set_count(L, "connecting", stats.connecting);
   set_count(L, "listeners", stats.listeners);
   set_count(L, "signals", stats.signals);
   set_count(L, "timers", stats.timers);

@@ -123,6 +123,8 @@ static int l_connection_start(lua_State *L)
 
   if (tcp == NULL)
     return gone(L, box, "read");
+  if (cro_tcp_err(tcp) != 0) /* the loop has not told us yet */
+    return lcro_fail(L, cro_tcp_err(tcp), "read", (cro_bytes){ NULL, 0 });
   if (box->taken)
     return luaL_error(L, "start: this connection is read already");
   outlet = lcro_outlet_create(L, box->app, 2);

@@ -37,6 +37,7 @@ void net_connect_finish(cro_connecting *self, int err, cro_tcp *tcp)
   cro_loop_disarm(self->loop, &self->limit);
   cro_loop_disarm(self->loop, &self->stagger);
   cro_list_remove(&self->node);
+  self->loop->connecting_count--;
   if (tcp != NULL && self->nodelay)
     (void)cro_tcp_nodelay(tcp, true);
   if (tcp != NULL && self->keep_alive > 0)
@@ -286,6 +287,7 @@ int cro_connect(cro_connecting **out, cro_loop *loop,
     return rc;
   }
   cro_list_push(&loop->connectings, &self->node);
+  loop->connecting_count++;
   cro_loop_arm(loop, &self->limit, cro_loop_now(loop) + timeout);
   *out = self;
   return 0;

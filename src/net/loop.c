@@ -294,6 +294,7 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
     .tcp = loop->kinds[NET_INET],
     .unix_sockets = loop->kinds[NET_UNIX],
     .pipes = loop->kinds[NET_PIPE] + loop->kinds[NET_TERMINAL],
+    .connecting = loop->connecting_count,
     .listeners = loop->listener_count,
     .signals = loop->signal_count,
     .timers = cro_wheel_count(loop->wheel),

@@ -88,6 +88,7 @@ struct cro_loop {
   size_t linger_count;
   size_t kinds[net_kinds]; /* of the connections, tcp_count in all */
   size_t tcp_count, listener_count, signal_count, resolve_count, write_count;
+  size_t connecting_count;
   cro_list files;                  /* of cro_file.node */
   cro_list fs_waiting, fs_busy;    /* of cro_fs.node */
   unsigned fs_threads, fs_running; /* of the pool: the most, and now */

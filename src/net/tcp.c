@@ -370,6 +370,13 @@ int cro_tcp_fd(const cro_tcp *tcp)
   return tcp->life == TCP_CLOSED ? -1 : tcp->fd;
 }
 
+int cro_tcp_err(const cro_tcp *tcp)
+{
+  if (tcp->life != TCP_CLOSED)
+    return 0;
+  return tcp->err != 0 ? tcp->err : CRO_E_CLOSED;
+}
+
 void cro_tcp_patient(cro_tcp *tcp, bool on)
 {
   tcp->patient = on;

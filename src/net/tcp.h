@@ -69,6 +69,9 @@ int cro_tcp_keep_alive(cro_tcp *tcp, unsigned seconds);
  * the connection does, is not for others. */
 int cro_tcp_fd(const cro_tcp *tcp);
 
+/* 0 while it is open; then why it has closed, CRO_E_CLOSED when that was in order. */
+int cro_tcp_err(const cro_tcp *tcp);
+
 typedef struct cro_user {
   int64_t pid, uid, gid;
 } cro_user;
