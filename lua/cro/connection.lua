@@ -117,30 +117,32 @@ local function cannot_write(self, err)
   return Promise.broken(explain(self, err, "write", "write"))
 end
 
+local function open_room(self)
+  local room = {} -- sizes and promises in turn, in the order of the writes
+  self.room = room
+  self.box:on_drain(function(failure)
+    self.room = false
+    for i = 1, #room, 2 do
+      if failure then
+        Promise.settle_broken(room[i + 1], failure)
+      else
+        Promise.settle_kept(room[i + 1], room[i])
+      end
+    end
+  end)
+  return room
+end
+
 --- One promise for all writes of one size that wait: they tell the same, and who does
 --- not look at them would otherwise pile them up.
 local function wait_for_room(self, bytes)
-  local room = self.room
-  if not room then
-    room = {}
-    self.room = room
-    self.box:on_drain(function(failure)
-      self.room = false
-      for i = 1, #room, 2 do
-        if failure then
-          Promise.settle_broken(room[i + 1], failure)
-        else
-          Promise.settle_kept(room[i + 1], room[i])
-        end
-      end
-    end)
+  local room = self.room or open_room(self)
+  for i = 1, #room, 2 do
+    if room[i] == bytes then return room[i + 1] end
   end
-  local at = room["of " .. bytes]
-  if at then return at end
   local promise = Promise.made()
   room[#room + 1] = bytes
   room[#room + 1] = promise
-  room["of " .. bytes] = promise
   return promise
 end
 
