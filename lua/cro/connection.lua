@@ -19,6 +19,7 @@ local supplies = require "cro.supply"
 local Connection = {}
 Connection.__index = Connection
 Connection.__name = "cro.Connection"
+--- What its text says it is.
 Connection.name = "TCP connection"
 
 --- Somebody has tapped it; `shutdown` was called; `close` was.
