@@ -46,6 +46,7 @@ local report = require "cro.report"
 ---@field test table the module cro.test
 ---@field unix table the module cro.unix
 ---@field file table the module cro.file
+---@field process table|fun(...: any): cro.Process a child process; the module cro.process
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
 ---@field uri table the module cro.uri
@@ -94,6 +95,7 @@ local MODULES = {
   signal = "cro.signal",
   clock = "cro.clock",
   test = "cro.test",
+  process = "cro.process",
   json = "cro.json",
   uri = "cro.uri",
   media_type = "cro.media_type",

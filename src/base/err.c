@@ -69,6 +69,7 @@ static const struct {
   { EPROTO, CRO_E_PROTOCOL },
   { EMSGSIZE, CRO_E_TOO_LONG },
   { ENAMETOOLONG, CRO_E_TOO_LONG },
+  { E2BIG, CRO_E_TOO_LONG },
 };
 
 static const err_row *find(int code)

@@ -3,7 +3,9 @@
 #include "bind/server.h"
 #include "bind/tcp.h"
 #include "net/clock.h"
+#include "net/process.h"
 
+#include <signal.h>
 #include <stddef.h>
 
 static void stop_servers(lcro_app *app)
@@ -43,25 +45,35 @@ static void turn_once(cro_loop *loop)
   cro_loop_disarm(loop, &once.timer);
 }
 
-static bool idle(const cro_loop *loop)
+static bool idle(cro_loop *loop)
 {
   cro_loop_stats stats;
 
   cro_loop_stats_get(loop, &stats);
-  return stats.tcp + stats.unix_sockets + stats.pipes == 0 && stats.lingers == 0;
+  return stats.tcp + stats.unix_sockets + stats.pipes == 0 && stats.lingers == 0 &&
+         cro_processes_end(loop, 0) == 0;
+}
+
+/* In rounds of a millisecond. */
+static void wait_until_idle(cro_loop *loop, int rounds)
+{
+  while (rounds-- > 0 && !idle(loop))
+    turn_once(loop);
 }
 
 void lcro_app_close(lcro_app *app)
 {
-  enum { rounds_max = 5000 }; /* of a millisecond */
+  enum { rounds_max = 5000, rounds_killed = 1000 };
 
   app->closing = true;
   cro_clock_resume(app->loop);
   stop_servers(app);
   abort_tcps(app);
   cro_loop_give_up_names(app->loop);
-  for (int i = 0; i < rounds_max && !idle(app->loop); i++)
-    turn_once(app->loop);
+  (void)cro_processes_end(app->loop, SIGTERM);
+  wait_until_idle(app->loop, rounds_max);
+  if (cro_processes_end(app->loop, SIGKILL) > 0)
+    wait_until_idle(app->loop, rounds_killed);
   lcro_chains_close(app);
   lcro_fiber_leave_all(app);
   cro_buf_free(&app->scratch);

@@ -295,6 +295,7 @@ static void set_loop_stats(lua_State *L, const cro_loop *loop)
   set_count(L, "connecting", stats.connecting);
   set_count(L, "listeners", stats.listeners);
   set_count(L, "signals", stats.signals);
+  set_count(L, "processes", stats.processes);
   set_count(L, "timers", stats.timers);
   set_count(L, "resolves", stats.resolves);
   set_count(L, "files", stats.files);
@@ -367,6 +368,7 @@ __attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
   lcro_open_clock(L);
   lcro_open_signal(L);
   lcro_open_file(L);
+  lcro_open_process(L);
   lcro_open_chain(L);
   lcro_open_router(L);
   lcro_open_message(L);

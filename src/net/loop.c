@@ -297,6 +297,7 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
     .connecting = loop->connecting_count,
     .listeners = loop->listener_count,
     .signals = loop->signal_count,
+    .processes = loop->process_count,
     .timers = cro_wheel_count(loop->wheel),
     .resolves = loop->resolve_count,
     .files = loop->file_count,
@@ -322,7 +323,7 @@ static void init_fields(cro_loop *loop)
     &loop->posts,           &loop->tcps,         &loop->listeners, &loop->signals,
     &loop->connectings,     &loop->dirty,        &loop->fresh,     &loop->ending,
     &loop->lookups_waiting, &loop->lookups_busy, &loop->lingers,   &loop->files,
-    &loop->fs_waiting,      &loop->fs_busy,
+    &loop->fs_waiting,      &loop->fs_busy,      &loop->processes,
   };
 
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -407,6 +408,7 @@ static void close_all(cro_loop *loop)
   while (!cro_list_empty(&loop->listeners))
     cro_listener_close(CRO_CONTAINER(loop->listeners.next, cro_listener, node));
   net_signals_close(loop);
+  net_processes_close(loop);
   net_lingers_close(loop);
   net_files_close(loop);
   for (node = loop->tcps.next; node != &loop->tcps; node = next) {

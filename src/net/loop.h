@@ -73,6 +73,7 @@ typedef struct cro_loop_stats {
   size_t tcp, unix_sockets, pipes; /* connections; terminals are pipes */
   size_t connecting, listeners, signals, timers, resolves, pending_writes;
   size_t files, file_requests; /* open files; what is asked of the pool for files */
+  size_t processes;            /* started and not yet reaped */
   size_t lingers; /* closed connections whose peer has not heard it all yet */
 } cro_loop_stats;
 /* The counts as of now. */
@@ -97,5 +98,7 @@ int cro_signal_open(cro_signal **out, cro_loop *loop, int number,
 void cro_signal_close(cro_signal *sig);
 /* "SIGINT", "INT" or "2" -> number, or CRO_E_INVAL. */
 int cro_signal_number(cro_bytes name);
+/* SIGINT -> "INT"; NULL for one without a name of its own. Static. */
+const char *cro_signal_name(int number);
 
 #endif

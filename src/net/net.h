@@ -69,11 +69,15 @@ struct cro_loop {
   uint64_t alarm_at; /* what `alarm` is set to; UINT64_MAX: not armed */
   bool (*on_turn)(void *arg);
   void *on_turn_arg;
-  bool woken;      /* on_turn is due */
-  bool pushing;    /* a read is being pushed: the shared buffer is taken */
-  bool destroying; /* nothing new is opened */
-  int kept;        /* cro_loop_keep */
-  int reserve;     /* a descriptor to spare for EMFILE; -1 when there is none */
+  bool woken;         /* on_turn is due */
+  bool pushing;       /* a read is being pushed: the shared buffer is taken */
+  bool destroying;    /* nothing new is opened */
+  int kept;           /* cro_loop_keep */
+  int reserve;        /* a descriptor to spare for EMFILE; -1 when there is none */
+  uv_signal_t child;  /* SIGCHLD, active while there are processes */
+  bool child_known;   /* libuv knows the handle */
+  cro_list processes; /* not yet reaped */
+  size_t process_count;
   cro_list tcps, listeners, signals, connectings;
   unsigned held;       /* turns in a row whose output was held back */
   uint64_t held_since; /* ms; the first of them */
@@ -357,6 +361,11 @@ void net_unix_try(cro_connecting *self);
 void net_files_init(cro_loop *loop);
 /* At the end of the loop, until none is left: see there. */
 void net_files_close(cro_loop *loop);
+
+/* --- process ---------------------------------------------------------------------- */
+
+/* At the end of the loop: kills and reaps what is not detached, forgets the rest. */
+void net_processes_close(cro_loop *loop);
 
 /* --- signal ----------------------------------------------------------------------- */
 

@@ -56,6 +56,14 @@ int cro_signal_number(cro_bytes name)
   return number_of_digits(name);
 }
 
+const char *cro_signal_name(int number)
+{
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (names[i].number == number)
+      return names[i].name;
+  return NULL;
+}
+
 /* A handler for a fault would return to the faulting instruction for ever; closing a
  * handler of SIGPIPE would bring back its default, which is to end the process. */
 static bool catchable(int number)

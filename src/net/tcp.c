@@ -92,17 +92,18 @@ static void read_event(cro_tcp *tcp, ssize_t nread)
   cro_tcp_flush(tcp);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+static void try_read(cro_tcp *tcp)
 {
-  (void)buf;
-  if (nread == 0)
-    return; /* EAGAIN */
-  if (nread == UV_EOF)
-    nread = 0;
-  else if (nread < 0)
-    nread = cro_net_err((int)nread);
-  read_event(stream->data, nread);
+  ssize_t nread;
+
+  do
+    nread = read(tcp->fd, tcp->loop->shared, net_read_bytes);
+  while (nread < 0 && errno == EINTR);
+  if (nread >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+    read_event(tcp, nread >= 0 ? nread : cro_err_from_errno(errno));
 }
+
+static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 
 static int start_reading(cro_tcp *tcp)
 {
@@ -117,17 +118,49 @@ static int start_reading(cro_tcp *tcp)
   return rc;
 }
 
+static void read_on(cro_tcp *tcp)
+{
+  int rc = tcp->life != TCP_CLOSED ? start_reading(tcp) : 0;
+
+  if (rc != 0)
+    cro_tcp_end(tcp, rc, true, true);
+}
+
+/* When the other side has gone, libuv takes a read that did not fill the buffer for the
+ * last one. A terminal hands out 4 KiB at a time however much there is; its end is EIO.
+ */
+static void read_rest(cro_tcp *tcp)
+{
+  tcp->reading = false;
+  try_read(tcp);
+  read_on(tcp);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+{
+  cro_tcp *tcp = stream->data;
+
+  (void)buf;
+  if (nread == 0)
+    return; /* EAGAIN */
+  if (nread == UV_EOF && tcp->kind == NET_TERMINAL) {
+    read_rest(tcp);
+    return;
+  }
+  if (nread == UV_EOF)
+    nread = 0;
+  else if (nread < 0)
+    nread = cro_net_err((int)nread);
+  read_event(tcp, nread);
+}
+
 static void source_resume(cro_stage *stage)
 {
   cro_tcp *tcp = CRO_CONTAINER(stage, cro_tcp, source);
-  int rc;
 
   tcp->paused = false;
-  if (!tcp->started || tcp->life == TCP_CLOSED)
-    return;
-  rc = start_reading(tcp);
-  if (rc != 0)
-    cro_tcp_end(tcp, rc, true, true);
+  if (tcp->started)
+    read_on(tcp);
 }
 
 static void source_destroy(cro_stage *stage)
@@ -142,30 +175,13 @@ static const cro_stage_ops source_ops = {
   .destroy = source_destroy,
 };
 
-static void try_read(cro_tcp *tcp)
-{
-  ssize_t nread;
-
-  do
-    nread = read(tcp->fd, tcp->loop->shared, net_read_bytes);
-  while (nread < 0 && errno == EINTR);
-  if (nread >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
-    read_event(tcp, nread >= 0 ? nread : cro_err_from_errno(errno));
-}
-
 void cro_tcp_first_read(cro_tcp *tcp)
 {
-  int rc;
-
   if (tcp->unread)
     read_event(tcp, 0);
   else if (tcp->life == TCP_RAW && !tcp->paused && !tcp->closing)
     try_read(tcp); /* else output that did not fit has handed it to libuv already */
-  if (tcp->life == TCP_CLOSED)
-    return; /* the whole exchange without libuv */
-  rc = start_reading(tcp);
-  if (rc != 0)
-    cro_tcp_end(tcp, rc, true, true);
+  read_on(tcp);    /* unless the whole exchange is over, without libuv */
 }
 
 int cro_tcp_start(cro_tcp *tcp, bool at_once)
