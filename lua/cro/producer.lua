@@ -45,7 +45,9 @@ function producer.open(source, line, run)
     nowait = false,
   }
   line.upstream, line.closer = self, close
-  fiber.run_now(produce, self, run)
+  local scheduler = source.scheduler
+  if not scheduler then return fiber.run_now(produce, self, run) end
+  return scheduler(function() return fiber.run_now(produce, self, run) end)
 end
 
 return producer

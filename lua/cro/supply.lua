@@ -149,16 +149,24 @@ local function open_demand(source, target)
   return producer.open(source, target, run_demand)
 end
 
+local DEMAND = { closing = "callable", scheduler = "callable" }
+
 --- A supply whose `produce(emitter)` runs once per tap, on a fiber of its own. It may
 --- return before it is done: whoever holds the emitter may go on emitting. An error in
 --- it is the quit of the supply. `closing` runs once when the tap ends for any reason.
+--- `scheduler(fn)` calls `fn`, which runs the producer, at another time than at once.
 ---@param produce fun(emitter: cro.Emitter)
----@param given { closing: nil|fun() }|nil
+---@param given { closing: nil|fun(), scheduler: nil|fun(fn: fun()) }|nil
 ---@return cro.Supply
 function Supply.on_demand(produce, given)
   options.argument("Supply.on_demand", 1, produce, "function")
-  local opts = options.check("Supply.on_demand", given, { closing = "function" })
-  return Supply.of_source { open = open_demand, produce = produce, closing = opts.closing }
+  local opts = options.check("Supply.on_demand", given, DEMAND)
+  return Supply.of_source {
+    open = open_demand,
+    produce = produce,
+    closing = opts.closing,
+    scheduler = opts.scheduler,
+  }
 end
 
 --- What an outside source is given for each tap. Its methods may be called on any

@@ -36,7 +36,7 @@ function Alarm:set(at)
   if self.at == at then return end
   cancel(self)
   self.at = at
-  self.timer = fiber.timer(math.max(0, at - fiber.now()), function() return ring(self) end)
+  self.timer = fiber.timer(math.max(0, at - fiber.now()), self.ring)
 end
 
 --- Never rings again. The block no longer waits for it.
@@ -52,7 +52,8 @@ function alarm.is_due(at) return at <= fiber.now() + SAME end
 ---@param fn fun()
 ---@return cro.Alarm
 function alarm.new(fn)
-  local self = setmetatable({ at = false, timer = false, sink = false, handle = false }, Alarm)
+  local self = setmetatable({ at = false, timer = false, sink = false, handle = false, ring = false }, Alarm)
+  self.ring = function() return ring(self) end
   self.handle = whenever(Supply.from_source {
     name = "timer",
     open = function(sink)

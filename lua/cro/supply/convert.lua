@@ -36,10 +36,7 @@ function Supply:sanitize() return stage.add("sanitize", self, sanitize_op) end
 
 local function scheduler_of(scheduler)
   if scheduler == nil then return fiber.start end
-  local kind = type(scheduler)
-  if kind == "table" and type(scheduler.cue) == "function" then
-    return function(fn) return scheduler:cue(fn) end
-  end
+  if type(scheduler) == "table" and type(scheduler.cue) == "function" then return scheduler.cue end
   options.argument("schedule_on", 1, scheduler, "callable")
   return scheduler
 end
@@ -80,10 +77,11 @@ end
 local HOLDING = { buffer = stage.OPTION.buffer }
 
 --- The same values, handled where a scheduler runs them: `run(fn)` is called for each with
---- what it is to call, soon and once, on any fiber; an object with a `cue` method will do.
+--- what it is to call, soon and once, on any fiber; a table with a function `cue`, such as
+--- `cro.clock`, will do.
 --- By default each is handled on a fiber of its own, in a later turn. The order stays.
 --- When `buffer` values (1,024) wait to be run the source is held.
----@param scheduler nil|fun(fn: fun())|{ cue: fun(self: any, fn: fun()) }
+---@param scheduler nil|fun(fn: fun())|{ cue: fun(fn: fun()) }
 ---@param given { buffer: integer|nil }|nil
 ---@return cro.Supply
 function Supply:schedule_on(scheduler, given)

@@ -60,6 +60,16 @@ local function bad(kind, what, offset)
   error(errors.new(kind, ("%s at byte %d of the stream"):format(what, offset), { offset = offset }), 0)
 end
 
+-- A loop of loads, which is compiled; `find` with a set takes ten times as long.
+local function first_above_ascii(text)
+  local at, stop = 1, #text
+  while at <= stop do
+    if byte(text, at) >= 0x80 then return at end
+    at = at + 1
+  end
+  return nil
+end
+
 --- Passes valid UTF-8 on; `kind` is that of the error.
 local function utf8_op(head, opts, self)
   local replacement, kind, held, offset = opts.replacement, opts.kind, "", 0
@@ -83,7 +93,7 @@ local function utf8_op(head, opts, self)
   end
   return function(chunk)
     stage.text(opts.name, chunk)
-    local first = chunk:find "[\128-\255]"
+    local first = first_above_ascii(chunk)
     if not first and held == "" then
       offset = offset + #chunk
       if chunk ~= "" then return head(chunk) end
@@ -111,7 +121,9 @@ end
 local function from_latin1_op(head, opts)
   return function(chunk)
     stage.text(opts.name, chunk)
-    if chunk ~= "" then return head((chunk:gsub("[\128-\255]", TO_UTF8))) end
+    if chunk == "" then return end
+    if not first_above_ascii(chunk) then return head(chunk) end
+    return head((chunk:gsub("[\128-\255]", TO_UTF8)))
   end
 end
 
@@ -119,7 +131,7 @@ local function from_ascii_op(head, opts)
   local replacement, offset = opts.replacement, 0
   return function(chunk)
     stage.text(opts.name, chunk)
-    local at, length = chunk:find "[\128-\255]", #chunk
+    local at, length = first_above_ascii(chunk), #chunk
     if at then
       if not replacement then bad(opts.kind, "a byte that is not ASCII", offset + at - 1) end
       chunk = chunk:gsub("[\128-\255]", (replacement:gsub("%%", "%%%%")))

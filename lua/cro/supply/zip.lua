@@ -8,23 +8,37 @@ local Supply = require "cro.supply"
 
 local supply, whenever, emit, done = react.supply, react.whenever, react.emit, react.done
 
-local function pack_row(...) return { n = select("#", ...), ... } end
+--- What `with` makes of a row; the row itself, a list of `n`, when there is none.
+local function combined(row, n, with)
+  if not with then
+    row.n = n
+    return row
+  end
+  if n == 2 then return with(row[1], row[2]) end
+  return with(unpack(row, 1, n))
+end
 
-local function row_of(queues, buffer)
-  local row, exhausted = {}, false
-  for i, queue in ipairs(queues) do
-    row[i] = queue[queue.first]
-    queue[queue.first] = nil
-    queue.first = queue.first + 1
-    if queue.gate.closed and queue.last - queue.first + 1 < buffer then queue.gate:open() end
-    exhausted = exhausted or (queue.over and queue.first > queue.last)
+--- The oldest value of each, and whether one of them will have no more.
+local function take_row(queues, n, buffer)
+  local row, exhausted, i = {}, false, 1
+  while i <= n do
+    local queue = queues[i]
+    local first, values = queue.first, queue.values
+    row[i] = values[first]
+    values[first] = nil
+    queue.first, queue.count = first + 1, queue.count - 1
+    if queue.gate.closed and queue.count < buffer then queue.gate:open() end
+    exhausted = exhausted or (queue.over and queue.count == 0)
+    i = i + 1
   end
   return row, exhausted
 end
 
-local function is_complete(queues)
-  for _, queue in ipairs(queues) do
-    if queue.first > queue.last then return false end
+local function is_complete(queues, n)
+  local i = 1
+  while i <= n do
+    if queues[i].count == 0 then return false end
+    i = i + 1
   end
   return true
 end
@@ -32,31 +46,33 @@ end
 local function zip_body(sources, opts)
   local queues, n, with, buffer = {}, #sources, opts.with, opts.buffer
   for i = 1, n do
-    queues[i] = { first = 1, last = 0, over = false, gate = alarm.gate() }
+    queues[i] = { first = 1, count = 0, over = false, gate = false, values = false }
+    queues[i].gate, queues[i].values = alarm.gate(), {}
   end
   local function emit_rows()
-    while is_complete(queues) do
-      local row, exhausted = row_of(queues, buffer)
-      emit(with(unpack(row, 1, n)))
+    while is_complete(queues, n) do
+      local row, exhausted = take_row(queues, n, buffer)
+      emit(combined(row, n, with))
       if exhausted then done() end
     end
   end
   for i, source in ipairs(sources) do
     local queue = queues[i]
     whenever(alarm.held(source, queue.gate), function(value)
-      queue.last = queue.last + 1
-      queue[queue.last] = value
-      queue.gate.closed = queue.last - queue.first + 1 >= buffer
-      return emit_rows()
+      local count = queue.count
+      queue.values[queue.first + count] = value
+      queue.count = count + 1
+      queue.gate.closed = count + 1 >= buffer
+      if count == 0 then return emit_rows() end
     end):last(function()
       queue.over = true
-      if queue.first > queue.last then done() end
+      if queue.count == 0 then done() end
     end)
   end
 end
 
 local ZIP = {
-  with = { "callable", default = pack_row },
+  with = "callable",
   buffer = stage.OPTION.buffer,
 }
 
@@ -71,8 +87,17 @@ function Supply.zip(...)
   return supply(function() zip_body(sources, opts) end)
 end
 
+local function copy(row, n)
+  local other, i = {}, 1
+  while i <= n do
+    other[i] = row[i]
+    i = i + 1
+  end
+  return other
+end
+
 local function zip_latest_body(sources, opts)
-  local row, known, n, left = {}, {}, #sources, #sources
+  local row, known, n, left, with = {}, {}, #sources, #sources, opts.with
   local initial = opts.initial or {}
   for i = 1, initial.n or #initial do
     row[i], known[i], left = initial[i], true, left - 1
@@ -83,13 +108,13 @@ local function zip_latest_body(sources, opts)
         known[i], left = true, left - 1
       end
       row[i] = value
-      if left == 0 then emit(opts.with(unpack(row, 1, n))) end
+      if left == 0 then return emit(combined(with and row or copy(row, n), n, with)) end
     end)
   end
 end
 
 local ZIP_LATEST = {
-  with = { "callable", default = pack_row },
+  with = "callable",
   initial = "table",
 }
 
