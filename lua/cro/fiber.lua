@@ -40,11 +40,17 @@ local settle_job -- set by cro.cleanup: runs what a job left behind
 
 local function is_misplaced(co) return running() ~= co or not isyieldable() end
 
+local function pause(co)
+  if is_misplaced(co) then return true end
+  yield()
+end
+
 --- Hands in the outside world (see cro.runtime). What was queued before stays queued.
 ---@param outside cro.Host
 function fiber.install(outside)
   host, fiber.host = outside, outside
   is_misplaced = outside.is_misplaced or is_misplaced
+  pause = outside.pause or pause
 end
 
 local function the_host()
@@ -242,6 +248,23 @@ function fiber.suspend(rec, waiting_on)
   if value then rec.value = false end
   if scope or rec.guarded then check() end
   return value
+end
+
+--- Parks the running fiber where nothing is special about it: `guarded` and `S.scope` are
+--- false and `outer` is nobody. What most waits of a server are; they do without
+--- `may_wait` and `suspend`.
+---@async
+---@param rec cro.Fiber
+---@param waiting_on any registered already
+---@return boolean|nil refused true: it may not wait here, which `may_wait` explains
+function fiber.pause(rec, waiting_on)
+  rec.waiting = waiting_on
+  S.current = OUTSIDE
+  if pause(rec.co) then
+    S.current, rec.waiting = rec, false
+    return true
+  end
+  if rec.guarded then check() end
 end
 
 --- Waits until somebody wakes this fiber. `waiting_on` says what for: a wake for

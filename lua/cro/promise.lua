@@ -5,51 +5,55 @@
 --- were registered, and never inside `keep` or `fail`. A derived promise is its own
 --- callback record, so that a step of a chain is one table.
 ---
---- Eight fields fill a table of eight; what few promises need is added later.
+--- Most promises are a table of two: while it is planned, `value` is who waits first. The
+--- rest are defaults, and what few promises need is added later.
 local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local later = require "cro.later"
 local unobserved = require "cro.unobserved"
 
-local trace, push = errors.trace, fiber.push
+local OUTSIDE = S.OUTSIDE
+local trace, push, pause, check = errors.trace, fiber.push, fiber.pause, fiber.check
 local DEBUG = os.getenv "CRO_DEBUG" == "1"
 
 ---@class cro.Promise
 ---@field private state string "planned", "kept" or "broken"
----@field private value any the result or the error
----@field private waiter any the first fiber or task that waits; more in `more`
+---@field private value any the result or the error; before, the first fiber or task that waits, or false
+---@field private more any those that came later
 ---@field private run any what a derived or started promise does in its turn
 ---@field private fn any the function of a derived or started promise
 ---@field private from any what it derives from; the fiber of a started one
----@field private vowed boolean|string only the holder of the vow may settle it
+---@field private argument any what a started function is given
+---@field private vowed boolean|string only the holder of the vow may settle it; of a derived one, which outcome it is for
 ---@field private seen boolean somebody will notice a failure
 ---@field private given_up boolean|nil it was cancelled: whoever settles it is not to blame
 ---@field private lender table|false what is to hear when the one who waits is interrupted
 local Promise = {}
 Promise.__index = Promise
 Promise.__name = "cro.Promise"
--- What a promise that was made kept has not of its own: nobody will ever settle it.
-Promise.waiter, Promise.run, Promise.fn, Promise.from = false, false, false, false
-Promise.vowed, Promise.seen = true, false
+Promise.run, Promise.fn, Promise.from, Promise.vowed, Promise.seen = false, false, false, false, false
 Promise.lender, Promise.given_up = false, false
 
-local function new(run, fn, from, vowed)
+local function new()
+  local self = setmetatable({ state = "planned", value = false }, Promise)
+  if DEBUG then self.origin = errors.place() end
+  return self
+end
+
+--- A promise that comes from something to run.
+local function new_task(run, fn, from, vowed)
   -- Constants only: these keys are in the table's template, others would grow it.
   local self = {
     state = "planned",
     value = false,
-    waiter = false,
     run = false,
     fn = false,
     from = false,
     vowed = false,
-    seen = false,
+    argument = nil,
   }
-  if run then
-    self.run, self.fn, self.from = run, fn, from
-  end
-  if vowed then self.vowed = vowed end
+  self.run, self.fn, self.from, self.vowed = run, fn, from, vowed
   if DEBUG then self.origin = errors.place() end
   return setmetatable(self, Promise)
 end
@@ -61,40 +65,41 @@ function Promise.is(value) return getmetatable(value) == Promise end
 
 --- A promise that this code will keep or fail.
 ---@return cro.Promise
-function Promise.new() return new(false, false, false, false) end
+function Promise.new() return new() end
 
 -- As fiber.wake does, for a fiber that waits for this promise still.
 local function release(waiter, promise)
   if waiter.run then return push(waiter) end
   if waiter.waiting ~= promise then return end
-  waiter.waiting, waiter.value = false, nil
+  waiter.waiting = false
   return push(waiter)
 end
 
+--- Returns whether somebody waited.
 local function settle(self, state, value)
+  local waiter = self.value
   self.state, self.value = state, value
-  self.fn, self.from = false, false
-  local waiter = self.waiter
-  if not waiter then return end
-  self.waiter = false
+  if self.fn then
+    self.fn, self.from = false, false
+  end
+  if not waiter then return false end
   release(waiter, self)
   local more = self.more
-  if not more then return end
+  if not more then return true end
   self.more = nil
-  local i = 1
-  while more[i] do
+  for i = 1, #more do
     release(more[i], self)
-    i = i + 1
   end
+  return true
 end
 
 local function break_it(self, cause)
-  settle(self, "broken", cause)
-  if not self.seen then unobserved.watch(self, cause) end
+  if not settle(self, "broken", cause) and not self.seen then unobserved.watch(self, cause) end
 end
 
 --- Notes that somebody looks at the promise: its failure needs no report.
 function Promise:observe()
+  if self.state == "kept" then return end
   self.seen = true
   local note = self.note
   if note then note.done = true end
@@ -108,9 +113,8 @@ function Promise:add_waiter(waiter)
     observe(self)
     return release(waiter, self)
   end
-  self.seen = true
-  if not self.waiter then
-    self.waiter = waiter
+  if not self.value then
+    self.value = waiter
     return
   end
   local more = self.more
@@ -124,9 +128,11 @@ end
 --- For modules: takes a waiter out again.
 ---@param waiter table what `add_waiter` was given; one that is not there is ignored
 function Promise:forget(waiter)
+  if self.state ~= "planned" then return end
   local more = self.more
-  if self.waiter == waiter then
-    self.waiter = more and table.remove(more, 1) or false
+  self.seen = true
+  if self.value == waiter then
+    self.value = more and table.remove(more, 1) or false
     return
   end
   for i = 1, more and #more or 0 do
@@ -136,6 +142,10 @@ function Promise:forget(waiter)
     end
   end
 end
+
+--- For modules and specs: does anything wait for it?
+---@return boolean
+function Promise:is_awaited() return self.state == "planned" and self.value ~= false end
 
 local add_waiter, forget = Promise.add_waiter, Promise.forget
 
@@ -182,10 +192,17 @@ local function borrow(self, wait, rec)
   local ok, err = pcall(wait, rec, self)
   if ok then
     self.lender = false
-  elseif not self.waiter then
+  elseif not self:is_awaited() then
     lender:lost(self)
   end
   if not ok then error(err, 0) end
+end
+
+local function wait_specially(self)
+  local rec = fiber.may_wait "await"
+  if self.lender then return borrow(self, fiber.suspend, rec) end
+  add_waiter(self, rec)
+  return fiber.suspend(rec, self)
 end
 
 --- Waits for the promise: returns its value or raises what broke it. When it is
@@ -193,19 +210,21 @@ end
 ---@async
 ---@return any
 function Promise:await()
+  local rec = S.current
   if self.state == "planned" then
-    local rec = fiber.may_wait("await")
-    if self.lender then
-      borrow(self, fiber.suspend, rec)
+    if S.scope or rec.guarded or rec.outer ~= OUTSIDE or self.lender then
+      wait_specially(self)
     else
       add_waiter(self, rec)
-      fiber.suspend(rec, self)
+      if pause(rec, self) then
+        forget(self, rec)
+        fiber.may_wait "await"
+      end
     end
   elseif self.lender then
-    borrow(self, fiber.check)
-  else
-    local rec = S.current
-    if S.scope or rec.guarded then fiber.check() end
+    borrow(self, check)
+  elseif S.scope or rec.guarded then
+    check()
   end
   if self.state == "kept" then return self.value end
   observe(self)
@@ -245,7 +264,7 @@ local function derive(self, name, fn, mode)
   if type(fn) ~= "function" then
     errors.misuse(("%s: expected a function, got a %s"):format(name, type(fn)))
   end
-  local derived = new(run_derived, fn, self, mode)
+  local derived = new_task(run_derived, fn, self, mode)
   add_waiter(self, derived)
   return derived
 end
@@ -268,7 +287,7 @@ function Promise:or_else(fn) return derive(self, "or_else", fn, "broken") end
 function Promise:settled(fn) return derive(self, "settled", fn, "settled") end
 
 local function run_started(self)
-  local fn, rec, argument = self.fn, S.current, self.value
+  local fn, rec, argument = self.fn, S.current, self.argument
   if self.state ~= "planned" then return end
   self.from = rec
   local ok, value
@@ -296,9 +315,8 @@ function Promise.start(fn, ...)
     local args = { ... }
     body = function() return fn(unpack(args, 1, n)) end
   end
-  local promise = new(run_started, body, false, true)
-  promise.value = nil
-  if n == 1 then promise.value = ... end -- its place until there is a result
+  local promise = new_task(run_started, body, false, true)
+  if n == 1 then promise.argument = ... end
   fiber.push(promise)
   return promise
 end
@@ -325,7 +343,8 @@ end
 ---@param on_cancel nil|fun(reason: string|nil)
 ---@return cro.Promise
 function Promise.made(on_cancel)
-  local promise = new(false, false, false, true)
+  local promise = new()
+  promise.vowed = true
   if on_cancel then promise.on_cancel = on_cancel end
   return promise
 end
@@ -371,7 +390,7 @@ end
 ---@param cause any "Died" by default
 ---@return cro.Promise
 function Promise.broken(cause)
-  local promise = new(false, false, false, true)
+  local promise = new()
   break_it(promise, errors.wrap(cause == nil and "Died" or cause))
   return promise
 end

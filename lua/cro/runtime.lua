@@ -19,6 +19,7 @@ require "cro.cleanup" -- puts a fiber's record back in order after each job
 ---@field report fun(text: string)
 ---@field clock cro.HostClock
 ---@field is_misplaced nil|fun(co: thread): boolean does the caller run elsewhere than in co, or beneath C?
+---@field pause nil|fun(co: thread): boolean|nil yields unless the caller is misplaced: then true
 
 --- Stopping the clock and moving it by hand: see cro.test.
 ---@class cro.HostClock
@@ -71,6 +72,7 @@ if core.running then
     },
     report = write_report,
     is_misplaced = core.is_misplaced,
+    pause = core.pause,
   }
   core.install {
     turn = fiber.turn,

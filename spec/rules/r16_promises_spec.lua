@@ -45,7 +45,7 @@ describe("R16: promises", function()
   it("are forgotten by an any_of that another one has decided", world.inside(function()
     local slow = Promise.new()
     cro.await(Promise.any_of { slow, Promise.after(1) })
-    assert.is_false(slow.waiter)
+    assert.is_false(slow:is_awaited())
   end))
 end)
 

@@ -256,6 +256,17 @@ uint64_t lcro_now(const lcro_app *app)
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* core.pause(co): yields; or true, when the caller is misplaced */
+static int l_core_pause(lua_State *L)
+{
+  if (lua_tothread(L, 1) != L || !lua_isyieldable(L)) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_settop(L, 0);
+  return lua_yield(L, 0);
+}
+
 /* core.now() -> seconds of a monotonic clock, read afresh */
 static int l_core_now(lua_State *L)
 {
@@ -326,6 +337,7 @@ static const luaL_Reg functions[] = {
   { "install", l_core_install },
   { "set_error_metatable", l_core_set_error_metatable },
   { "is_misplaced", l_core_is_misplaced },
+  { "pause", l_core_pause },
   { "notify", l_core_notify },
   { "now", l_core_now },
   { "wall", l_core_wall },

@@ -309,6 +309,13 @@ static bool is_full(const cro_h1 *h1)
          h1->in.len >= h1->config->limits->pipeline_bytes;
 }
 
+/* An answer is due, to what is open or to what has been kept. */
+static void note_behind(const cro_h1 *h1)
+{
+  h1->reader.conn->behind =
+      h1->state == CRO_H1_OPEN || (h1->state == CRO_H1_IDLE && h1->in.len > 0);
+}
+
 /* After anything that moved: the peer's end, the deadline, the answer upstream. */
 static int settle(cro_h1 *h1)
 {
@@ -318,6 +325,7 @@ static int settle(cro_h1 *h1)
   if (h1->eof)
     settle_eof(h1);
   cro_h1_rearm(h1);
+  note_behind(h1);
   h1->in_full = is_full(h1);
   return h1->in_full ? CRO_FULL : 0;
 }
@@ -332,6 +340,7 @@ void cro_h1_answered(cro_h1 *h1)
     cro_stage_ready(&h1->reader);
   else
     cro_h1_rearm(h1);
+  note_behind(h1);
 }
 
 void cro_h1_begin_tunnel(cro_h1 *h1)

@@ -97,14 +97,21 @@ static void read_fresh(cro_loop *loop)
     cro_tcp_first_read(CRO_CONTAINER(node, cro_tcp, fresh));
 }
 
-static void flush_dirty(cro_loop *loop)
+/* While `hold` only what nothing may follow soon. */
+static void flush_dirty(cro_loop *loop, bool hold)
 {
   cro_list now, *node;
 
   cro_list_init(&now);
   cro_list_splice(&now, &loop->dirty);
-  while ((node = cro_list_shift(&now)) != NULL)
-    cro_tcp_flush(CRO_CONTAINER(node, cro_tcp, dirty));
+  while ((node = cro_list_shift(&now)) != NULL) {
+    cro_tcp *tcp = CRO_CONTAINER(node, cro_tcp, dirty);
+
+    if (hold && tcp->conn.behind)
+      cro_list_push(&loop->dirty, node);
+    else
+      cro_tcp_flush(tcp);
+  }
 }
 
 static void finalise_ended(cro_loop *loop)
@@ -152,12 +159,12 @@ static bool work_left(const cro_loop *loop)
          !cro_list_empty(&loop->ending);
 }
 
-/* What is runnable may answer more on the same connections: their output waits for
- * it, so that a handler that awaits costs no write of its own. Not for long: others
- * wait for that output. */
+/* What is runnable may answer more on a connection that is behind: its output waits for
+ * that, so that a handler that awaits costs no write of its own. Not for long: the peer
+ * waits for that output. */
 static bool hold_output(cro_loop *loop)
 {
-  enum { turns_max = 32, ms_max = 1 };
+  enum { turns_max = 64, ms_max = 2 };
   uint64_t now = uv_now(&loop->uv);
 
   if (loop->held == 0)
@@ -179,8 +186,7 @@ static void on_prepare(uv_prepare_t *prepare)
   cro_turn_run(&loop->turn);
   run_hook(loop);
   cro_wheel_advance(loop->wheel, cro_loop_now(loop));
-  if (!hold_output(loop))
-    flush_dirty(loop);
+  flush_dirty(loop, hold_output(loop));
   finalise_ended(loop);
   set_alarm(loop);
   if (work_left(loop))

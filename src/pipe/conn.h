@@ -54,10 +54,11 @@ enum { CRO_CONN_SLOTS = 4 };
 struct cro_conn {
   const cro_conn_ops *ops;
   cro_turn *turn;
-  cro_stage *first;             /* the whole pipeline, for destroy */
-  const char *label;            /* of traces; static or as long as conn */
-  uint64_t id;                  /* counts up per process */
-  bool secure;                  /* TLS below */
+  cro_stage *first;  /* the whole pipeline, for destroy */
+  const char *label; /* of traces; static or as long as conn */
+  uint64_t id;       /* counts up per process */
+  bool secure;       /* TLS below */
+  bool behind; /* input that came is to be answered still: output may wait for more */
   cro_deadline_fn *on_deadline; /* NULL: abort */
   void *deadline_arg;
   struct {

@@ -55,6 +55,24 @@ static void a_pipelined_request_waits_for_the_answer_before_it(void)
   close_rig();
 }
 
+static void it_is_behind_while_an_answer_is_due(void)
+{
+  open_rig();
+  rig.handler = later;
+  CHECK(!rig.conn.behind);
+  feed("GET /1 HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\nGET /3");
+  CHECK(rig.conn.behind);
+  answer_kept("one");
+  CHECK(rig.conn.behind); /* for the second */
+  answer_kept("two");
+  CHECK(!rig.conn.behind); /* half a head is the peer's to go on with */
+  feed(" HTTP/1.1\r\n" HOST "\r\n");
+  CHECK(rig.conn.behind);
+  answer_kept("three");
+  CHECK(!rig.conn.behind);
+  close_rig();
+}
+
 static void pipelined_input_is_bounded(void)
 {
   char *block = malloc(65536);
@@ -441,7 +459,7 @@ static void after_101_the_connection_carries_bytes(void)
 TEST_MAIN(CASE(a_later_answer_finds_the_head_kept),
           CASE(a_head_is_kept_for_whoever_holds_it_after_the_answer),
           CASE(a_pipelined_request_waits_for_the_answer_before_it),
-          CASE(pipelined_input_is_bounded),
+          CASE(it_is_behind_while_an_answer_is_due), CASE(pipelined_input_is_bounded),
           CASE(a_full_sink_holds_the_next_request_back),
           CASE(the_connection_ends_after_so_many_requests),
           CASE(a_complete_answer_is_one_piece),
