@@ -10,8 +10,41 @@ local roots = require "cro.roots"
 
 local cleanup = {}
 
+local yield = coroutine.yield -- the one that fibers use: scripts get another
+
 --- Fibers that have registered functions and still run, for the end of the program.
 local deferring = {}
+
+--- For `suspend`: the first wait behind a shield that has a time limit starts its clock.
+---@param shield table
+function fiber.arm_shield(shield)
+  shield.timer = fiber.timer(shield.seconds, function()
+    shield.expired = errors.new("timeout",
+      ("clean-up took longer than %g s"):format(shield.seconds))
+    local rec = shield.fiber
+    if rec.waiting then fiber.interrupt(rec) end
+  end)
+end
+
+--- Like `park`, for a wait that must come to its end whatever happens: nothing
+--- interrupts it. Only for waits that are sure to be short or are bounded.
+---@async
+---@param waiting_on any
+---@return any value what it was woken with
+function fiber.park_through(waiting_on)
+  local rec = S.current
+  rec.waiting, rec.scope = waiting_on, S.scope
+  local shield = rec.shield
+  fiber.set_shield(rec, { through = true })
+  S.current, S.scope = rec.outer, rec.outer_scope
+  rec.outer, rec.outer_scope = S.OUTSIDE, false
+  yield()
+  rec.scope = false
+  fiber.set_shield(rec, shield)
+  local value = rec.value
+  rec.value = false
+  return value
+end
 
 local function with_shield(shield, fn, ...)
   local rec = S.current

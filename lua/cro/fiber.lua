@@ -217,15 +217,6 @@ function fiber.may_wait(what)
 end
 local may_wait = fiber.may_wait
 
-local function arm_shield(shield)
-  shield.timer = fiber.timer(shield.seconds, function()
-    shield.expired = errors.new("timeout",
-      ("clean-up took longer than %g s"):format(shield.seconds))
-    local rec = shield.fiber
-    if rec.waiting then fiber.interrupt(rec) end
-  end)
-end
-
 --- Parks the fiber that `may_wait` returned. See `park`.
 ---@async
 ---@param rec cro.Fiber
@@ -233,7 +224,7 @@ end
 ---@return any
 function fiber.suspend(rec, waiting_on)
   local shield, scope, outer = rec.shield, S.scope, rec.outer
-  if shield and shield.seconds and not shield.timer then arm_shield(shield) end
+  if shield and shield.seconds and not shield.timer then fiber.arm_shield(shield) end
   rec.waiting, rec.scope = waiting_on, scope
   S.current = outer
   if outer == OUTSIDE then
@@ -276,26 +267,6 @@ end
 ---@return any
 function fiber.park(waiting_on, what)
   return fiber.suspend(may_wait(what or "wait"), waiting_on)
-end
-
---- Like `park`, for a wait that must come to its end whatever happens: nothing
---- interrupts it. Only for waits that are sure to be short or are bounded.
----@async
----@param waiting_on any
----@return any value what it was woken with
-function fiber.park_through(waiting_on)
-  local rec = S.current
-  rec.waiting, rec.scope = waiting_on, S.scope
-  local shield = rec.shield
-  fiber.set_shield(rec, { through = true })
-  S.current, S.scope = rec.outer, rec.outer_scope
-  rec.outer, rec.outer_scope = OUTSIDE, false
-  yield()
-  rec.scope = false
-  fiber.set_shield(rec, shield)
-  local value = rec.value
-  rec.value = false
-  return value
 end
 
 --- Puts a fiber behind a shield, or (false) takes it out of the last one.

@@ -21,11 +21,10 @@ local DEBUG = os.getenv "CRO_DEBUG" == "1"
 ---@field private state string "planned", "kept" or "broken"
 ---@field private value any the result or the error; before, the first fiber or task that waits, or false
 ---@field private more any those that came later
----@field private run any what a derived or started promise does in its turn
----@field private fn any the function of a derived or started promise
+---@field private run any what a derived or started promise does in its turn, `fn` its function
 ---@field private from any what it derives from; the fiber of a started one
 ---@field private argument any what a started function is given
----@field private vowed boolean|string only the holder of the vow may settle it; of a derived one, which outcome it is for
+---@field private vowed boolean|string only the vow's holder may settle it; of a derived one: for which outcome
 ---@field private seen boolean somebody will notice a failure
 ---@field private given_up boolean|nil it was cancelled: whoever settles it is not to blame
 ---@field private lender table|false what is to hear when the one who waits is interrupted
@@ -35,11 +34,12 @@ Promise.__name = "cro.Promise"
 Promise.run, Promise.fn, Promise.from, Promise.vowed, Promise.seen = false, false, false, false, false
 Promise.lender, Promise.given_up = false, false
 
-local function new()
-  local self = setmetatable({ state = "planned", value = false }, Promise)
+local function made(self)
   if DEBUG then self.origin = errors.place() end
-  return self
+  return setmetatable(self, Promise)
 end
+
+local function new() return made { state = "planned", value = false } end
 
 --- A promise that comes from something to run.
 local function new_task(run, fn, from, vowed)
@@ -54,8 +54,7 @@ local function new_task(run, fn, from, vowed)
     argument = nil,
   }
   self.run, self.fn, self.from, self.vowed = run, fn, from, vowed
-  if DEBUG then self.origin = errors.place() end
-  return setmetatable(self, Promise)
+  return made(self)
 end
 
 --- Is this a promise?
@@ -369,10 +368,9 @@ end
 function Promise.kept(...)
   local value = ...
   if value == nil and select("#", ...) == 0 then value = true end
-  local promise = setmetatable({ state = "kept", value = false }, Promise)
+  local promise = { state = "kept", value = false }
   promise.value = value
-  if DEBUG then promise.origin = errors.place() end
-  return promise
+  return made(promise)
 end
 
 --- For modules: one that is kept with a value which goes back to its lender when the fiber
