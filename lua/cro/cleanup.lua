@@ -127,6 +127,14 @@ fiber.on_job_end(function(rec)
   rec.guarded, rec.cancelled, rec.shield = false, false, false
 end)
 
+--- What modules want done at the end of the program, whatever the script has deferred.
+local at_end = {}
+
+--- Registers a function of a module to run at the end of the program, after those that
+--- scripts have deferred. It may wait, as they may.
+---@param fn fun()
+function cleanup.at_end(fn) table.insert(at_end, 1, fn) end
+
 --- Runs what every living fiber has deferred; for the end of the program.
 ---@async
 function cleanup.run_all()
@@ -140,6 +148,7 @@ function cleanup.run_all()
     deferring[rec] = nil
     if defers then cleanup.run(defers, "a deferred function") end
   end
+  cleanup.run(at_end, "the end of a module")
 end
 
 return cleanup

@@ -78,7 +78,16 @@ void fs_file_attach(cro_file *file, cro_loop *loop)
 {
   file->loop = loop;
   cro_list_push(&loop->files, &file->node);
-  loop->file_count++;
+  loop->file_count += !file->standing;
+}
+
+/* The descriptor is closed. */
+static void discount(cro_file *file)
+{
+  if (cro_list_empty(&file->node))
+    return;
+  cro_list_remove(&file->node);
+  file->loop->file_count -= !file->standing;
 }
 
 cro_bytes cro_file_path(const cro_file *file)
@@ -96,10 +105,7 @@ static void free_file(cro_file *file)
   fs_poll_close(file);
   if (file->fd >= 0 && !file->borrowed)
     (void)fs_close(file->fd);
-  if (file->loop != NULL && !cro_list_empty(&file->node)) {
-    cro_list_remove(&file->node);
-    file->loop->file_count--;
-  }
+  discount(file);
   cro_free(file->path);
   cro_free(file);
 }
@@ -137,8 +143,7 @@ static void apply(cro_fs *self)
 {
   if (self->op == CRO_FS_CLOSE) {
     self->file->fd = -1;
-    cro_list_remove(&self->file->node);
-    self->loop->file_count--;
+    discount(self->file);
     return;
   }
   move_position(self);
