@@ -29,6 +29,7 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local leave = require "cro.leave"
 local loading = require "cro.loading"
+local scope = require "cro.scope"
 
 local boot = {}
 local main_fiber -- the record of the script's fiber
@@ -325,6 +326,7 @@ end
 ---@async
 function boot.main()
   main_fiber = fiber.current()
+  main_fiber.job = scope.program -- what the script opens, rather than its functions, is the program's
   local ok = run_all()
   if status then return end -- os.exit was called meanwhile
   status = ok and 0 or 1

@@ -7,6 +7,7 @@ local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local roots = require "cro.roots"
+local scope = require "cro.scope"
 
 local cleanup = {}
 
@@ -69,11 +70,31 @@ function cleanup.shield(fn, ...)
   return unpack(results, 2, table.maxn(results))
 end
 
+--- What is to be closed, among functions to run.
+local Closing = {}
+Closing.__call = function(self) return scope.close_handle(self.owner, self.handle) end
+
+--- A cancelled job that is to end, among functions to run.
+local Ending = {}
+Ending.__call = function(self)
+  local promise = self.promise
+  local ok, err = pcall(promise.await, promise)
+  if not ok and promise:status() == "planned" then error(err, 0) end
+end
+
+local function name_of(entry, what)
+  if type(entry) == "function" then return "error in " .. what end
+  if entry.promise then return "waiting for a cancelled job" end
+  local node = entry.handle.held
+  return "error while closing a " .. (node and node.kind or "handle")
+end
+
 local function run_each(list, what)
   while #list > 0 do
-    local fn = table.remove(list)
-    local ok, err = xpcall(fn, errors.trace)
-    if not ok then fiber.report("error in " .. what, err) end
+    local entry = table.remove(list)
+    local name = name_of(entry, what)
+    local ok, err = xpcall(entry, errors.trace)
+    if not ok then fiber.report(name, err) end
   end
 end
 
@@ -84,11 +105,123 @@ end
 ---@param list fun()[] emptied
 ---@param what string for reports, e.g. "a close callback"
 function cleanup.run(list, what)
-  local scope = S.scope
+  local outer = S.scope
   S.scope = false
   local shield = { seconds = fiber.cleanup_seconds, expired = false, timer = false }
   with_shield(shield, run_each, list, what)
-  S.scope = scope
+  S.scope = outer
+end
+
+--- Adds a function to a list whose functions and an owner's things are undone together.
+---@param list { at: integer[] }|false|nil
+---@param fn fun()
+---@return table list
+function cleanup.add(list, fn)
+  list = list or { at = {} }
+  local n = #list + 1
+  list[n], list.at[n] = fn, scope.stamp()
+  return list
+end
+
+--- The functions and handles, in the order in which they came.
+local function woven(list, owner)
+  local all = {}
+  for i, fn in ipairs(list or {}) do
+    all[i] = { at = list.at[i], run = fn }
+  end
+  for _, handle in ipairs(scope.handles(owner)) do
+    local closing = setmetatable({ handle = handle, owner = owner }, Closing)
+    all[#all + 1] = { at = owner.held[handle], run = closing }
+  end
+  table.sort(all, function(a, b) return a.at < b.at end)
+  for i, entry in ipairs(all) do
+    all[i] = entry.run
+  end
+  return all
+end
+
+--- Waits for cancelled jobs, then runs functions and closes handles, the last first.
+---@async
+---@param list table|false|nil from `add`
+---@param owner cro.Owner
+---@param jobs cro.Promise[]|nil
+---@param what string
+local function undo(list, owner, jobs, what)
+  local all = owner.held and woven(list, owner) or list or {}
+  for i = jobs and #jobs or 0, 1, -1 do
+    all[#all + 1] = setmetatable({ promise = jobs[i] }, Ending)
+  end
+  if #all > 0 then cleanup.run(all, what) end
+end
+
+local function is_pending(tap) return tap.pending end
+
+--- A block begins to end: closes the plain taps its code opened and, unless it is done
+--- in an orderly way, cancels its jobs.
+---@param block cro.Block
+function cleanup.begin_end(block)
+  local orderly = block.ended == "done"
+  if block.taps then roots.close_taps(block, orderly and is_pending, orderly and scope.beyond(block)) end
+  if not orderly and block.lent then scope.cancel_jobs(block) end
+end
+
+--- A block has come to its end, nothing of its code runs any more: runs its close
+--- callbacks and closes its handles, the last first. Jobs that an orderly end leaves
+--- under way, and what a supply block that is done leaves open, are its consumer's.
+---@async
+---@param block cro.Block
+function cleanup.end_block(block)
+  local orderly, list = block.ended == "done", block.closers
+  block.closers = false
+  if block.taps then cleanup.begin_end(block) end -- of a handler that went on
+  if not orderly then
+    undo(list, block, scope.cancel_jobs(block), "a close callback")
+  elseif block.line then
+    if list then cleanup.run(list, "a close callback") end
+    if block.held then scope.pass_handles(block, scope.beyond(block)) end
+  else
+    undo(list, block, nil, "a close callback")
+  end
+  scope.owners[block] = nil
+end
+
+--- The very end of a block, see cro.scope.
+cleanup.seal = scope.seal
+
+local function end_producer(producer, line, orderly)
+  local to = scope.of_line(line)
+  if producer.taps then roots.close_taps(producer, orderly and is_pending, to) end
+  if orderly then
+    scope.pass_handles(producer, to)
+    scope.pass_jobs(producer, to)
+  else
+    undo(nil, producer, scope.cancel_jobs(producer), "")
+  end
+  producer.home, producer.sealed = to, orderly and "passed" or "closed"
+  scope.owners[producer] = nil
+end
+
+--- Is there something for `end_line` to do? What a producer opens from now on is closed.
+---@param line table
+---@return any
+function cleanup.has_end(line)
+  local source = line.upstream
+  if not source or not source.is_producer or source.sealed then return line.closers end
+  if source.lent then return true end
+  source.sealed = "closed"
+  return line.closers
+end
+
+--- A line is over: runs its close callbacks and closes what its producer had opened,
+--- or, after an orderly end, gives it to the consumer.
+---@async
+---@param line table
+---@param list function[]|nil
+---@param source table|false
+---@param orderly boolean
+function cleanup.end_line(line, list, source, orderly)
+  if list then cleanup.run(list, "a close callback") end
+  if source and source.is_producer then end_producer(source, line, orderly) end
 end
 
 --- Registers a function to run when the code of this fiber has ended, whether it
@@ -98,42 +231,87 @@ function cleanup.defer(fn)
   if type(fn) ~= "function" then
     errors.misuse("defer: expected a function, got a " .. type(fn))
   end
-  local scope, rec = S.scope, S.current
-  if scope and scope.closing_with then return scope:closing_with(fn) end
+  local at, rec = S.scope, S.current
+  if at and at.closing_with then return at:closing_with(fn) end
   if rec == S.OUTSIDE then errors.misuse("defer outside of a fiber") end
-  local defers = rec.defers
-  if not defers then
-    defers = {}
-    rec.defers = defers
+  if not rec.defers then
     rec.used = true
     deferring[rec] = true
   end
-  defers[#defers + 1] = fn
+  rec.defers = cleanup.add(rec.defers, fn)
 end
 
---- Puts a fiber's record back in order after its job.
-fiber.on_job_end(function(rec)
-  local defers = rec.defers
-  rec.defers = nil
-  deferring[rec] = nil
-  if defers and S.current == rec then
-    cleanup.run(defers, "a deferred function")
-  elseif defers then
-    fiber.run_now(cleanup.run, defers, "a deferred function")
+local function stays_open(tap) return not tap.with_fiber end
+
+--- What a job opened is closed when it has failed or was cancelled; else who started it
+--- gets it.
+local function undo_job(job, defers, failed)
+  if failed then
+    if job.taps then roots.close_taps(job) end
+    undo(defers, job, scope.cancel_jobs(job), "a deferred function")
+    job.sealed = "closed"
+  else
+    if defers then cleanup.run(defers, "a deferred function") end
+    if job.taps then roots.close_taps(job, stays_open, job.home) end
+    scope.pass_handles(job, job.home)
+    scope.pass_jobs(job, job.home)
+    job.sealed = "passed"
   end
-  if rec.taps then roots.release(rec) end
+  scope.owners[job] = nil
+end
+
+local function own_job(rec)
+  local job = rec.job
+  return job and job.fiber == rec and job or false
+end
+
+--- Deferred functions may defer and open more.
+local function end_job(rec, failed)
+  repeat
+    local defers, job = rec.defers, own_job(rec)
+    rec.defers, rec.job = nil, false
+    deferring[rec] = nil
+    if job then
+      undo_job(job, defers, failed)
+    elseif defers then
+      cleanup.run(defers, "a deferred function")
+    end
+  until not rec.defers and not own_job(rec)
+end
+
+fiber.on_job_end(function(rec, failed)
+  failed = failed or rec.cancelled ~= false
+  if S.current == rec then
+    end_job(rec, failed)
+  else -- its own coroutine is dead
+    if rec.link then scope.end_job(rec) end
+    if rec.defers or own_job(rec) then fiber.run_now(end_job, rec, failed) end
+  end
   rec.used = false
   if not rec.guarded then return end
   rec.guarded, rec.cancelled, rec.shield = false, false, false
+end, function(rec)
+  local job = own_job(rec)
+  if not job then return end
+  if job.taps then roots.close_taps(job) end
+  scope.cancel_jobs(job, rec.cancelled.message)
 end)
 
---- What modules want done at the end of the program, whatever the script has deferred.
-local at_end = {}
-
---- Registers a function of a module to run at the end of the program, after those that
---- scripts have deferred. It may wait, as they may.
----@param fn fun()
-function cleanup.at_end(fn) table.insert(at_end, 1, fn) end
+--- Closes every handle there is, the latest first; for the end of the program.
+---@async
+function cleanup.close_all()
+  local all = {}
+  for owner in pairs(scope.owners) do
+    for _, handle in ipairs(scope.handles(owner)) do
+      all[#all + 1] = { at = owner.held[handle], run = setmetatable({ handle = handle, owner = owner }, Closing) }
+    end
+  end
+  table.sort(all, function(a, b) return a.at < b.at end)
+  for i, entry in ipairs(all) do
+    all[i] = entry.run
+  end
+  cleanup.run(all, "")
+end
 
 --- Runs what every living fiber has deferred; for the end of the program.
 ---@async
@@ -148,7 +326,6 @@ function cleanup.run_all()
     deferring[rec] = nil
     if defers then cleanup.run(defers, "a deferred function") end
   end
-  cleanup.run(at_end, "the end of a module")
 end
 
 return cleanup

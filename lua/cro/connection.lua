@@ -3,6 +3,7 @@
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local options = require "cro.options"
+local scope = require "cro.scope"
 local supplies = require "cro.supply"
 
 ---@class cro.Connection
@@ -21,6 +22,8 @@ Connection.__index = Connection
 Connection.__name = "cro.Connection"
 --- What its text says it is.
 Connection.name = "TCP connection"
+--- Who closes it if nobody else does, see cro.scope.
+Connection.held = false
 
 --- Somebody has tapped it; `shutdown` was called; `close` was.
 local READ, SHUT, CLOSED = 1, 2, 4
@@ -97,14 +100,15 @@ function Connection:supply()
       end
       set(self, READ)
       local ended = false
-      start(self, sink, function(kind, value)
+      start(self, sink, function(kind, value) -- names no self: the core keeps it until the box is collected
         if kind == "value" then return sink:value(value) end
-        ended = true -- the peer's side only: answers may still be written
+        ended = kind
         if kind == "done" then return sink:done() end
         return sink:quit(value)
       end)
       return function()
-        if not ended then self:close() end
+        if ended == "quit" then return scope.disown(self) end
+        if not ended then self:close() end -- done is the peer's side only: answers may still be written
       end
     end,
   }
@@ -197,11 +201,15 @@ end
 --- Closes after what was written has been sent. Closing twice is harmless.
 function Connection:close()
   set(self, CLOSED)
+  scope.disown(self)
   self.box:close()
 end
 
 --- Closes at once; a TCP peer sees a reset.
-function Connection:abort() self.box:abort() end
+function Connection:abort()
+  scope.disown(self)
+  self.box:abort()
+end
 
 --- Sends small writes at once (true) or lets the system join them. Nothing to what is no
 --- TCP.
@@ -238,6 +246,10 @@ function Connection:peer_user()
   if not pid then return nil, uid end
   return { pid = pid, uid = uid, gid = gid }
 end
+
+--- For cro.scope: closes one that was left open.
+---@param connection cro.Connection
+function Connection.close_left(connection) connection:close() end
 
 --- Bytes written and not yet with the kernel.
 ---@return integer

@@ -4,6 +4,7 @@ local core = require "cro.core"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local options = require "cro.options"
+local scope = require "cro.scope"
 local supplies = require "cro.supply"
 local types = require "cro.pipeline.types"
 
@@ -107,7 +108,11 @@ end
 
 local function on_event(sink, plan, state, listener)
   return function(kind, value)
-    if kind == "value" then return sink:value(plan.wrap(value)) end
+    if kind == "value" then
+      local connection = plan.wrap(value)
+      scope.own(connection, connection.name, connection.close_left, scope.of_line(sink.line))
+      return sink:value(connection)
+    end
     if kind == "quit" then
       local err = plan.explain and plan.explain(value) or value
       tell(state, nil, err)
@@ -171,13 +176,22 @@ end
 ---@return cro.Promise
 function endpoint.connect(plan)
   if plan.problem then return Promise.broken(plan.problem) end
-  local handle
-  local promise = Promise.made(function() handle:close() end)
+  local handle, ticket
+  local promise = Promise.made(function()
+    scope.disown(ticket)
+    handle:close()
+  end)
   handle = core.tcp_connect(for_core(plan.given), function(box, err)
-    if box then return Promise.settle_kept(promise, plan.wrap(box)) end
+    if box then
+      local connection = plan.wrap(box)
+      scope.opened(ticket, connection, connection.name, connection.close_left)
+      return Promise.settle_kept(promise, connection)
+    end
+    scope.disown(ticket)
     if plan.explain then err = plan.explain(err) end
     return Promise.settle_broken(promise, add_tried(err, plan.given.host))
   end)
+  ticket = scope.opening("connect", function() promise:cancel() end)
   return promise
 end
 

@@ -56,22 +56,15 @@ function fiber.dropped(co, err) -- luacheck: no unused args
   if not rec then return end
   S.current, S.scope = rec.outer, rec.outer_scope
   rec.outer, rec.outer_scope = OUTSIDE, false
-  if rec.used then fiber.end_job(rec) end
+  if rec.used then fiber.end_job(rec, true) end
 end
 
---- Cancels the fiber that runs on a coroutine and closes the taps it opened.
+--- Cancels the fiber that runs on a coroutine and what it has under way.
 ---@param co thread
 ---@param reason string|nil
 function fiber.cancel_thread(co, reason)
   local rec = fiber.record_of(co, false)
-  if not rec then return end
-  local tap = rec.taps
-  while tap do
-    local following = tap.next
-    tap:close()
-    tap = following
-  end
-  fiber.cancel(rec, reason)
+  if rec then fiber.cancel(rec, reason) end
 end
 
 return fiber

@@ -36,7 +36,7 @@ local pool, pooled = {}, 0
 local ready, ready_count = {}, 0
 local batch, batch_at, batch_count = {}, 0, 0
 local in_turn, runner = false, false
-local settle_job -- set by cro.cleanup: runs what a job left behind
+local settle_job, cancel_job -- set by cro.cleanup: what becomes of what a job opened
 
 local function is_misplaced(co) return running() ~= co or not isyieldable() end
 
@@ -88,7 +88,7 @@ local push = fiber.push
 
 --- What a record has not of its own.
 local Record = {}
-Record.__index = { cancelled = false, shield = false, outer_scope = false }
+Record.__index = { cancelled = false, shield = false, outer_scope = false, job = false, link = false }
 
 local function new_record(co)
   -- Constants only: these keys are in the table's template, others would grow it.
@@ -110,7 +110,7 @@ local function lost(rec, err)
   -- Out of memory, even this raises, and nobody would hear of the fiber's end.
   local ok, trace = pcall(traceback, rec.co, "")
   if not ok then trace = "" end
-  if rec.used then settle_job(rec) end
+  if rec.used then settle_job(rec, true) end
   if rec.failed then return rec.failed(rec.co, err, trace) end
   if type(err) ~= "table" then err = errors.wrap(err, trace) end
   if not errors.is_unwinding(err) then fiber.report("error in a fiber", err) end
@@ -306,6 +306,7 @@ function fiber.cancel(rec, reason)
   if rec.cancelled then return end
   rec.used, rec.guarded = true, true
   rec.cancelled = errors.new("cancelled", reason or "this fiber was cancelled")
+  cancel_job(rec)
   fiber.interrupt(rec)
 end
 
@@ -379,11 +380,13 @@ function fiber.record_of(co, make)
   return rec
 end
 
---- Names the function that puts a record back in order after a job.
----@param fn fun(rec: cro.Fiber)
-function fiber.on_job_end(fn)
-  settle_job = fn
-  fiber.end_job = fn
+--- Names the functions that put a record back in order after a job, and that cancel
+--- what a job has under way.
+---@param on_end fun(rec: cro.Fiber, failed: boolean|nil)
+---@param on_cancel fun(rec: cro.Fiber)
+function fiber.on_job_end(on_end, on_cancel)
+  settle_job, cancel_job = on_end, on_cancel
+  fiber.end_job = on_end
 end
 
 return fiber

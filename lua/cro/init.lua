@@ -26,6 +26,7 @@ local report = require "cro.report"
 ---@field last fun() ends the source of the running handler; does not return
 ---@field closing fun(fn: fun()) has a function run when the innermost block has ended
 ---@field defer fun(fn: fun()) has a function run when this fiber, or the innermost block, has ended
+---@field detach fun(thing: any): any takes a handle, job or tap out of the block or job that owns it; returns it
 ---@field shield async fun(fn: function, ...: any): ... nothing interrupts the waits of a function
 ---@field errors table the module cro.errors
 ---@field on_error fun(fn: function|nil): function|nil who hears of errors that no code is left to receive
@@ -47,9 +48,6 @@ local report = require "cro.report"
 ---@field unix table the module cro.unix
 ---@field file table the module cro.file
 ---@field process table|fun(...: any): cro.Process a child process; the module cro.process
----@field stdin cro.Stdin what comes in on standard input: a supply; see the module cro.stdio
----@field stdout cro.Output standard output, for writes that wait for their reader
----@field stderr cro.Output standard error, the same way
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
 ---@field uri table the module cro.uri
@@ -84,9 +82,6 @@ local FIELDS = {
   conditional = "cro.pipeline",
   run = "cro.run",
   stats = "cro.stats",
-  stdin = "cro.stdio",
-  stdout = "cro.stdio",
-  stderr = "cro.stdio",
   limits = "cro.limits",
 }
 

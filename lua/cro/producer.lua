@@ -43,6 +43,14 @@ function producer.open(source, line, run)
     ended = false, -- the line is closed: as for a block, waits raise a stop
     under = false,
     nowait = false,
+    is_owner = true,
+    is_producer = true,
+    held = false,
+    jobs = false,
+    taps = false,
+    gone = false,
+    sealed = false,
+    lent = false,
   }
   line.upstream, line.closer = self, close
   local scheduler = source.scheduler

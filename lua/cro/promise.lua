@@ -11,10 +11,13 @@ local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local later = require "cro.later"
+local scope = require "cro.scope"
 local unobserved = require "cro.unobserved"
 
 local OUTSIDE = S.OUTSIDE
 local trace, push, pause, check = errors.trace, fiber.push, fiber.pause, fiber.check
+local program, owner_here, starter = scope.program, scope.here, scope.starter
+local begin_job, end_job = scope.begin_job, scope.end_job
 local DEBUG = os.getenv "CRO_DEBUG" == "1"
 
 ---@class cro.Promise
@@ -22,8 +25,8 @@ local DEBUG = os.getenv "CRO_DEBUG" == "1"
 ---@field private value any the result or the error; before, the first fiber or task that waits, or false
 ---@field private more any those that came later
 ---@field private run any what a derived or started promise does in its turn, `fn` its function
----@field private from any what it derives from; the fiber of a started one
----@field private argument any what a started function is given
+---@field private from any what it derives from, or who started it; then the fiber that runs it
+---@field private argument any what a started function is given; who owns what a callback opens
 ---@field private vowed boolean|string only the vow's holder may settle it; of a derived one: for which outcome
 ---@field private seen boolean somebody will notice a failure
 ---@field private given_up boolean|nil it was cancelled: whoever settles it is not to blame
@@ -233,18 +236,6 @@ end
 --- The same as `await`.
 Promise.result = Promise.await
 
---- For modules: waits for a promise that nobody else knows of, which is cancelled when the
---- wait is given up.
----@async
----@param promise cro.Promise
----@return any
-function Promise.await_own(promise)
-  local ok, value = pcall(promise.await, promise)
-  if ok then return value end
-  promise:cancel()
-  error(value, 0)
-end
-
 local function run_derived(self)
   local from, mode, fn = self.from, self.vowed, self.fn
   if self.state ~= "planned" then return end
@@ -252,8 +243,11 @@ local function run_derived(self)
     if from.state == "kept" then return settle(self, "kept", from.value) end
     return break_it(self, from.value)
   end
-  self.from = S.current -- whom `cancel` cancels
+  local owner, rec = self.argument, S.current
+  if owner then rec.job = owner end
+  self.from = rec -- whom `cancel` cancels
   local ok, value = xpcall(fn, trace, mode == "settled" and from or from.value)
+  if owner then rec.job = false end
   if self.state ~= "planned" then return end
   if ok then return settle(self, "kept", value) end
   return break_it(self, value)
@@ -264,6 +258,7 @@ local function derive(self, name, fn, mode)
     errors.misuse(("%s: expected a function, got a %s"):format(name, type(fn)))
   end
   local derived = new_task(run_derived, fn, self, mode)
+  if S.scope or S.current.job ~= program then derived.argument = owner_here() end
   add_waiter(self, derived)
   return derived
 end
@@ -288,6 +283,9 @@ function Promise:settled(fn) return derive(self, "settled", fn, "settled") end
 local function run_started(self)
   local fn, rec, argument = self.fn, S.current, self.argument
   if self.state ~= "planned" then return end
+  local owner = self.from
+  local refused = owner and begin_job(rec, self, owner)
+  if refused then return settle(self, "broken", refused) end
   self.from = rec
   local ok, value
   if argument == nil then
@@ -295,7 +293,8 @@ local function run_started(self)
   else
     ok, value = xpcall(fn, trace, argument)
   end
-  if rec.used then fiber.end_job(rec) end
+  if rec.used then fiber.end_job(rec, not ok) end
+  if owner then end_job(rec) end
   if ok then return settle(self, "kept", value) end
   return break_it(self, value)
 end
@@ -316,6 +315,7 @@ function Promise.start(fn, ...)
   end
   local promise = new_task(run_started, body, false, true)
   if n == 1 then promise.argument = ... end
+  if S.scope or S.current.job ~= program then promise.from = starter() end
   fiber.push(promise)
   return promise
 end
@@ -373,17 +373,6 @@ function Promise.kept(...)
   return made(promise)
 end
 
---- For modules: one that is kept with a value which goes back to its lender when the fiber
---- that awaits it is interrupted.
----@param value any
----@param lender { lost: fun(self: table, promise: cro.Promise) }
----@return cro.Promise
-function Promise.lent(value, lender)
-  local promise = setmetatable({ state = "kept", value = false, lender = false }, Promise)
-  promise.value, promise.lender = value, lender
-  return promise
-end
-
 --- A promise that is broken already.
 ---@param cause any "Died" by default
 ---@return cro.Promise
@@ -393,7 +382,7 @@ function Promise.broken(cause)
   return promise
 end
 
-later.add(Promise, "cro.vow", { "vow" })
+later.add(Promise, "cro.vow", { "vow", "lent", "await_own" })
 
 function Promise:__tostring() return ("Promise (%s)"):format(self.state) end
 

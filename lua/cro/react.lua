@@ -6,6 +6,7 @@
 --- the innermost block on the running fiber; `b.whenever`, `b.emit`, `b.done` and
 --- `b.closing` of the body's argument mean that block wherever they are called in it.
 local S = require "cro.state"
+local cleanup = require "cro.cleanup"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local line = require "cro.line"
@@ -38,19 +39,19 @@ function Block.__index(block, name)
   return fn
 end
 
-local function add_closer(block, fn)
-  local closers = block.closers
-  if not closers then
-    closers = {}
-    block.closers = closers
-  end
-  closers[#closers + 1] = fn
-end
+local function add_closer(block, fn) block.closers = cleanup.add(block.closers, fn) end
 
 local function new_block(target, level, waiter)
   -- Constants only, the rest below: LuaJIT sizes the table for what is constant.
   local block = setmetatable({
     is_block = true,
+    is_owner = true,
+    held = false, -- what its code has opened, see cro.scope
+    jobs = false,
+    taps = false,
+    gone = false,
+    sealed = false,
+    lent = false,
     plain = false,
     nowait = false,
     closing_with = false,

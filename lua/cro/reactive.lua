@@ -46,6 +46,7 @@ local reactive = {
   sleep = promises.sleep,
   start = Promise.start,
   defer = cleanup.defer,
+  detach = require "cro.detach",
   shield = cleanup.shield,
   now = fiber.now,
   errors = errors,
@@ -91,6 +92,7 @@ function reactive.shutdown()
   fiber.host.clock.resume() -- the limits of what follows are real seconds
   cleanup.shield(close_roots)
   cleanup.run_all()
+  cleanup.close_all()
   unobserved.report_all()
 end
 

@@ -1,17 +1,15 @@
---- What is open and belongs to no block: plain taps and reacts.
+--- What is open and belongs to no line: plain taps and reacts.
 ---
---- A plain tap belongs to the fiber job that opened it, so that it can be closed when
---- the client the fiber serves is gone; when the job ends normally its taps stay open
---- and move to the program's list. The program's end closes what is left here.
-local S = require "cro.state"
+--- A plain tap belongs to the block or job whose code opened it and is closed with it; a
+--- job that ends in order, and a supply block that is done, hand theirs on. Taps of a
+--- promise (`supply:promise()`) are handed on by every block that is done. The program
+--- has the rest, reacts included, and closes it at its end. The lists are intrusive:
+--- `taps` of an owner is the latest, older ones by `next`.
+local scope = require "cro.scope"
 
 local roots = {}
 
---- The program's own list; `taps` is the latest, as in a fiber's record.
-local program = { taps = false }
-
---- The fibers that have a list of their own.
-local holders = {}
+local program = scope.program
 
 local function add_to(list, entry)
   local latest = list.taps
@@ -20,14 +18,13 @@ local function add_to(list, entry)
   list.taps = entry
 end
 
---- Adds a plain tap to the running fiber's list.
+--- Adds a plain tap to what the running code owns.
 ---@param tap cro.Tap
 function roots.add_tap(tap)
-  local rec = S.current
-  if rec == S.OUTSIDE then return add_to(program, tap) end
-  rec.used = true
-  holders[rec] = true
-  add_to(rec, tap)
+  local owner = scope.here()
+  if owner.sealed then owner = program end
+  scope.owners[owner] = true
+  add_to(owner, tap)
 end
 
 --- Adds a react.
@@ -45,31 +42,46 @@ function roots.remove(entry)
   entry.list, entry.next, entry.prev = false, false, false
 end
 
---- Hands the taps of a fiber's job over to the program; those that go with the fiber are
---- closed.
----@param rec cro.Fiber
-function roots.release(rec)
-  while rec.taps do
-    local tap = rec.taps
-    roots.remove(tap)
-    if tap.with_fiber then
-      tap:close()
+--- Gives an open tap to the program.
+---@param tap cro.Tap
+function roots.detach(tap)
+  if not tap.list then return end
+  roots.remove(tap)
+  tap.with_fiber = nil
+  add_to(program, tap)
+end
+
+--- Closes the taps of an owner, the latest first; what `keep` says of one instead is
+--- given to another.
+---@param owner cro.Owner
+---@param keep nil|fun(tap: cro.Tap): boolean
+---@param to cro.Owner|nil
+function roots.close_taps(owner, keep, to)
+  local kept = {}
+  while owner.taps do
+    local tap = owner.taps
+    if keep and keep(tap) then
+      roots.remove(tap)
+      kept[#kept + 1] = tap
     else
-      add_to(program, tap)
+      if tap.pending then tap.pending:cancel() end
+      tap:close()
+      roots.remove(tap)
     end
   end
-  rec.taps = nil
-  holders[rec] = nil
+  for at = #kept, 1, -1 do
+    add_to(to or program, kept[at])
+  end
 end
 
 --- Hands everything over to the program, for its end.
 function roots.gather()
   local list = {}
-  for rec in pairs(holders) do
-    list[#list + 1] = rec
+  for owner in pairs(scope.owners) do
+    if owner ~= program then list[#list + 1] = owner end
   end
-  for _, rec in ipairs(list) do
-    roots.release(rec)
+  for _, owner in ipairs(list) do
+    roots.close_taps(owner, function() return true end)
   end
 end
 

@@ -18,7 +18,8 @@
 ---@field run false never a task: the ready queue tells them by this field
 ---@field failed nil|fun(co: thread, err: any, traceback: string) for a coroutine that C made
 ---@field defers nil|function[]
----@field taps nil|table the open plain taps its job opened, latest first
+---@field job false|cro.Owner what its code owns, once there is something
+---@field link false|cro.JobLink its place in the list of who started its job
 local OUTSIDE = {
   co = false,
   waiting = false,
@@ -29,6 +30,8 @@ local OUTSIDE = {
   shield = false,
   used = false,
   run = false,
+  job = false, -- the program, by cro.scope
+  link = false,
 }
 
 local state = {
@@ -57,5 +60,16 @@ end
 ---@param owner table
 ---@return boolean
 function state.is_beneath(owner) return in_chain(owner, state.scope) end
+
+--- Has this block, or one beneath it, ended?
+---@param scope table|false
+---@return boolean
+function state.ended_beneath(scope)
+  while scope do
+    if scope.ended then return true end
+    scope = scope.under
+  end
+  return false
+end
 
 return state

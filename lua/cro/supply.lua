@@ -259,6 +259,7 @@ function Supply:promise()
     done = function() Promise.settle_kept(promise, last) end,
     quit = function(err) Promise.settle_broken(promise, err) end,
   }
+  tap.pending = promise
   return promise
 end
 
@@ -275,6 +276,7 @@ function Supply:list()
     done = function() Promise.settle_kept(promise, values) end,
     quit = function(err) Promise.settle_broken(promise, err) end,
   }
+  tap.pending = promise
   return promise
 end
 

@@ -60,6 +60,7 @@ end
 local post = turn.post
 
 local function conclude(block)
+  if block.lent then cleanup.seal(block) end
   if block.line then
     return turn.finish_line(block.line, block.ended == "quit" and QUIT or DONE, block.err)
   end
@@ -69,14 +70,14 @@ local function conclude(block)
 end
 
 local function run_closers(block)
-  cleanup.run(block.closers, "a close callback")
-  conclude(block)
+  cleanup.end_block(block)
+  return conclude(block)
 end
 
 local function try_finish(owner)
   if not owner.ended or owner.busy or owner.ending > 0 or owner.finishing then return end
   owner.finishing = true
-  if owner.closers then return fiber.run_now(run_closers, owner) end
+  if owner.closers or owner.lent then return fiber.run_now(run_closers, owner) end
   return conclude(owner)
 end
 
@@ -168,6 +169,7 @@ function turn.end_block(block, how, err)
   while block.lines do
     close_line(block.lines)
   end
+  if block.lent then cleanup.begin_end(block) end
   block.ending = block.ending - 1
   if block.busy then interrupt_holder(block) end
   try_finish(block)
@@ -233,19 +235,11 @@ local function deliver_quit(owner, line, err)
   return failed(owner, line, raised)
 end
 
-local function ended_beneath(scope)
-  while scope do
-    if scope.ended then return true end
-    scope = scope.under
-  end
-  return false
-end
-
 --- A stop came to the edge of an owner that had not ended: it unwinds to a block
 --- further out, or it was raised by hand.
 local function stray_stop(owner, err)
   if owner.ended or (owner.plain and owner.closed) then return end
-  if ended_beneath(owner.under) then return end
+  if S.ended_beneath(owner.under) then return end
   if owner.waiter then return end_block(owner, "quit", err) end
   return fail(owner, errors.new("error", "a stop left the block it was meant for", { cause = err }))
 end
@@ -365,9 +359,10 @@ function turn.drain(owner)
   return release(owner)
 end
 
---- The line's own close callbacks come between its source's end and the owner.
+--- The line's own close callbacks, and the end of what its producer had opened, come
+--- between its source's end and the owner.
 local function run_line_closers(line, outcome)
-  cleanup.run(outcome.list, "a close callback")
+  cleanup.end_line(line, outcome.list, outcome.source, outcome.kind == DONE and not line.closed)
   return turn.finish_line(line, outcome.kind, outcome.err)
 end
 
@@ -377,9 +372,9 @@ end
 ---@param err any
 function turn.finish_line(line, kind, err)
   if not line.live then return end
-  if line.closers then
-    local outcome = { list = line.closers, kind = kind, err = err }
-    line.closers, line.closer = nil, ignore
+  if cleanup.has_end(line) then
+    local outcome = { list = line.closers, source = line.upstream, kind = kind, err = err }
+    line.closers, line.closer, line.upstream = nil, ignore, false
     return fiber.run_now(run_line_closers, line, outcome)
   end
   line.live = false

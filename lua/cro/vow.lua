@@ -1,5 +1,5 @@
---- The right to settle a promise: taking it from whoever else has the promise, and what is
---- said to who does not have it.
+--- Rights to a promise: to settle it, taken from whoever else has the promise, and what is
+--- said to who does not have it; to its value, which was lent.
 local errors = require "cro.errors"
 local Promise = require "cro.promise"
 
@@ -57,6 +57,29 @@ function Promise:vow()
   if self.state ~= "planned" or self.vowed then refuse(self, "take the vow of") end
   self.vowed = "by hand"
   return setmetatable({ promise = self }, Vow)
+end
+
+--- For modules: one that is kept with a value which goes back to its lender when the fiber
+--- that awaits it is interrupted.
+---@param value any
+---@param lender { lost: fun(self: table, promise: cro.Promise) }
+---@return cro.Promise
+function Promise.lent(value, lender)
+  local promise = setmetatable({ state = "kept", value = false, lender = false }, Promise)
+  promise.value, promise.lender = value, lender
+  return promise
+end
+
+--- For modules: waits for a promise that nobody else knows of, which is cancelled when the
+--- wait is given up.
+---@async
+---@param promise cro.Promise
+---@return any
+function Promise.await_own(promise)
+  local ok, value = pcall(promise.await, promise)
+  if ok then return value end
+  promise:cancel()
+  error(value, 0)
 end
 
 return vow

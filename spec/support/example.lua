@@ -4,7 +4,6 @@
 ---
 ---   arguments = "..."   given to the script
 ---   env = "A=b"         more environment, besides HOST and PORT
----   stdin = "..."       what it reads on standard input, also there as the file `stdin`
 ---   status = 0          how the example must end
 ---   out, err            what it must print: an exact string, or a list of texts that
 ---                       must each occur, in that order; nothing else is looked at
@@ -72,8 +71,8 @@ local function script_of(path, plan, port, peer_port)
     lines[#lines + 1] = "accepts $PEER_PORT $beside || echo 'nobody listens beside it' >&2"
   end
   -- timeout passes signals on and ends as the example does
-  lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err <%s & example=$!"):format(
-    program.quote(program.crolua()), program.quote(path), plan.arguments or "", plan.stdin and "stdin" or "/dev/null")
+  lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err </dev/null & example=$!"):format(
+    program.quote(program.crolua()), program.quote(path), plan.arguments or "")
   if plan.port or plan.socket then
     local listens = plan.socket and "there" or "accepts $PORT $example"
     lines[#lines + 1] = listens .. " || echo 'it does not listen' >&2"
@@ -132,7 +131,6 @@ end
 ---@return string|nil problems nil when all went as planned
 function example.run(path, plan)
   local folder = program.folder()
-  if plan.stdin then program.write(folder .. "/stdin", plan.stdin) end
   local result = program.shell(folder, script_of(path, plan, free_ports()), { seconds = 60 })
   local problems = {}
   if result.err ~= "" then problems[1] = result.err end

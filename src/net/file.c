@@ -78,16 +78,7 @@ void fs_file_attach(cro_file *file, cro_loop *loop)
 {
   file->loop = loop;
   cro_list_push(&loop->files, &file->node);
-  loop->file_count += !file->standing;
-}
-
-/* The descriptor is closed. */
-static void discount(cro_file *file)
-{
-  if (cro_list_empty(&file->node))
-    return;
-  cro_list_remove(&file->node);
-  file->loop->file_count -= !file->standing;
+  loop->file_count++;
 }
 
 cro_bytes cro_file_path(const cro_file *file)
@@ -105,7 +96,10 @@ static void free_file(cro_file *file)
   fs_poll_close(file);
   if (file->fd >= 0 && !file->borrowed)
     (void)fs_close(file->fd);
-  discount(file);
+  if (file->loop != NULL && !cro_list_empty(&file->node)) {
+    cro_list_remove(&file->node);
+    file->loop->file_count--;
+  }
   cro_free(file->path);
   cro_free(file);
 }
@@ -143,7 +137,8 @@ static void apply(cro_fs *self)
 {
   if (self->op == CRO_FS_CLOSE) {
     self->file->fd = -1;
-    discount(self->file);
+    cro_list_remove(&self->file->node);
+    self->loop->file_count--;
     return;
   }
   move_position(self);

@@ -3,7 +3,6 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
 local line = require "cro.line"
-local cleanup = require "cro.cleanup"
 local Supply = require "cro.supply"
 
 local DEFAULT_BUFFER = 64
@@ -67,14 +66,12 @@ function Supply:each(given)
     putting = false,
     getting = false,
   }
-  local tap = line.tap(self, {
+  line.tap(self, {
     value = function(value) return put(queue, value) end,
     done = function() return finish(queue) end,
     quit = function(err) return finish(queue, err) end,
     buffer = self.source.live and opts.buffer or nil,
     with_fiber = true,
   })
-  local scope = require("cro.state").scope
-  if scope and scope.closing_with then cleanup.defer(function() tap:close() end) end
   return function() return get(queue) end
 end

@@ -1,0 +1,2 @@
+-- The first needs a network.
+return { {} }
