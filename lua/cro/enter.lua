@@ -5,6 +5,7 @@
 local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
+local misplaced = require "cro.misplaced"
 local ring = require "cro.ring"
 local turn = require "cro.turn"
 
@@ -25,9 +26,7 @@ function Ticket:forget() self.dead = true end
 --- The turn is taken: queue the value and wait until it was handled.
 local function wait_turn(line, value)
   local owner = line.owner
-  if S.is_beneath(owner) then
-    errors.misuse("emit would wait for the handler it is called from")
-  end
+  if S.is_beneath(owner) then misplaced.own_handler() end
   local rec = fiber.may_wait("emit to a busy block")
   local ticket = setmetatable({
     fiber = false,

@@ -1,4 +1,5 @@
---- What is said to code that waits where nothing may: each with what to do instead.
+--- What is said to code that waits where nothing may, and to words of blocks outside of one:
+--- each with what to do instead.
 local errors = require "cro.errors"
 
 local misplaced = {}
@@ -30,6 +31,36 @@ end
 function misplaced.within_c(what)
   errors.misuse(what .. " in a function that C calls back, as table.sort and string.gsub do: "
     .. "such a call cannot be left in the middle; wait before or after it")
+end
+
+--- A word of blocks where there is no block: at the top, in the callback of a plain tap or
+--- of a promise, in a fiber of `start`.
+---@param word string
+function misplaced.word(word)
+  errors.misuse(word .. " outside of a react or supply block: write it inside of react(function() ... end); "
+    .. "what a tap, a promise or start calls belongs to no block")
+end
+
+--- A word of one block, in code that is not of that block.
+---@param word string
+function misplaced.elsewhere(word)
+  errors.misuse(("%s of a block outside of its handlers: only its body and what its whenevers call may use it; "
+    .. "tell the block by a Supplier or a promise that it taps"):format(word))
+end
+
+--- `emit` where nobody would hear it.
+---@param in_react boolean
+function misplaced.emit(in_react)
+  if in_react then
+    errors.misuse "emit in a react block: it has no consumer; use a supply block, or emit with a Supplier"
+  end
+  errors.misuse "emit outside of a supply block; put it into supply(function() ... end), or emit with a Supplier"
+end
+
+--- A value for the very handler that brings it.
+function misplaced.own_handler()
+  errors.misuse("emit would wait for the handler it is called from; emit with a Supplier, which queues, "
+    .. "or from a fiber of its own: cro.start(function() ... end)")
 end
 
 return misplaced

@@ -10,6 +10,7 @@ local cleanup = require "cro.cleanup"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local line = require "cro.line"
+local misplaced = require "cro.misplaced"
 local roots = require "cro.roots"
 local turn = require "cro.turn"
 local Supply = require "cro.supply"
@@ -85,7 +86,7 @@ end
 local function innermost(word)
   local scope = S.scope
   if not scope or not scope.is_block then
-    errors.misuse(word .. " outside of a react or supply block")
+    misplaced.word(word)
   end
   if scope.ended then error(errors.STOP, 0) end
   return scope
@@ -94,7 +95,7 @@ end
 --- The block itself, when the running code belongs to it.
 local function here(block, word)
   if S.scope ~= block and not S.is_beneath(block) then
-    errors.misuse(("%s of a block outside of its handlers"):format(word))
+    misplaced.elsewhere(word)
   end
   if block.ended then error(errors.STOP, 0) end
   return block
@@ -119,10 +120,7 @@ function react.whenever(source, handler) return add_source(innermost "whenever",
 
 local function cannot_emit()
   local scope = S.scope
-  if scope and scope.is_block then
-    errors.misuse "emit in a react block: it has no consumer; use a supply block"
-  end
-  errors.misuse "emit outside of a supply block"
+  return misplaced.emit(scope and scope.is_block)
 end
 
 --- Gives a value to the consumer of the innermost supply block; returns when it was
@@ -165,7 +163,7 @@ function argument.emit(block)
   return function(value)
     if S.scope ~= block then here(block, "emit") end
     local down = block.down
-    if not down then errors.misuse "emit in a react block: it has no consumer; use a supply block" end
+    if not down then misplaced.emit(true) end
     return down.enter(down, value)
   end
 end
@@ -255,6 +253,18 @@ function Supplier:supply()
     self.own_supply = supply
   end
   return supply
+end
+
+for _, name in ipairs { "tap", "map", "grep", "each" } do
+  Supplier[name] = function()
+    errors.misuse(("a Supplier has no %s: it is the end that emits; what it emits is supplier:supply():%s(...)"):format(
+      name, name))
+  end
+end
+
+--- Only says that a supply is the end that is tapped.
+function Supply.emit()
+  errors.misuse "a supply has no emit: it is the end that is tapped; emit with a Supplier and tap its supply()"
 end
 
 return react

@@ -286,7 +286,7 @@ function turn.leave_body(block, ok, err)
   if not ok and errors.is_stop(err) and err ~= LAST then
     stray_stop(block, err)
   elseif not ok then
-    if err == LAST then err = errors.new("error", "last() outside of a whenever handler") end
+    if err == LAST then err = errors.new("error", "last() outside of a whenever handler; done() ends a block") end
     fail(block, err)
   end
   uncount(block)
