@@ -95,6 +95,18 @@ describe("a process #loop", function()
       assert.same("", sh("echo x", { stdout = "null" }).stdout)
     end)
 
+    it("that goes to a file of cro.file, from where that stands", function()
+      local folder = program.folder()
+      local file = await(cro.file.open(folder .. "/log", "w+"))
+      await(file:write "first\n")
+      assert.equal(0, await(process("echo second", { stdout = file, stderr = "stdout" }):start()).code)
+      assert.equal("first\nsecond\n", await(cro.file.read(folder .. "/log")))
+      assert.equal("second\n", sh("cat", { stdin = file }).stdout)
+      await(file:close())
+      assert.matches("stdin: expected .*, got a table", children.refusal(cro.process, { "cat", stdin = file }))
+      program.remove(folder)
+    end)
+
     it("with stderr in its stdout, in the order it was written", function()
       local script = "for i in 1 2 3; do echo out$i; echo err$i >&2; done"
       assert.equal("out1\nerr1\nout2\nerr2\nout3\nerr3\n", sh(script, { stderr = "stdout" }).stdout)

@@ -63,7 +63,7 @@ describe("a process is refused #loop", function()
   end)
 
   it("with an environment that is none", function()
-    local function start(env) return cro.process { "true", env = env }:start() end
+    local function start(env) return cro.process { "true", env = env } end
     refuses('cro.process: env: a name without "=" expected, got the string "A=B"', start, { ["A=B"] = "x" })
     refuses('cro.process: env: a name without "=" expected, got the string ""', start, { [""] = "x" })
     refuses('cro.process: env: a name without "=" expected, got the number 1', start, { "A=B" })

@@ -106,6 +106,7 @@ describe("a great deal of output #loop", function()
       cro.whenever(child:start(), function(info) assert.equal(0, info.code) end)
     end)
     assert.equal(104857600, size)
+    if children.sanitized() then return end -- which keeps freed memory
     assert.is_true(most < 16 * 1048576, ("memory grew by %d bytes"):format(most))
   end)
 

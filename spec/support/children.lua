@@ -33,6 +33,12 @@ function children.descriptors()
   return count
 end
 
+--- Is this a build with the address sanitizer?
+function children.sanitized()
+  ffi.cdef "void __asan_init(void);"
+  return (pcall(function() return ffi.C.__asan_init end))
+end
+
 --- Waits until a condition holds, 10 s at most.
 function children.eventually(condition)
   local latest = cro.now() + 10

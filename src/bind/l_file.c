@@ -432,12 +432,25 @@ static int l_file_gc(lua_State *L)
   return 0;
 }
 
+/* file:fd() -> its descriptor, standing where the file stands; nil when it is closed */
+static int l_file_fd(lua_State *L)
+{
+  const file_box *box = luaL_checkudata(L, 1, file_class);
+  int fd = box->file != NULL ? cro_file_descriptor(box->file) : -1;
+
+  if (fd < 0)
+    return 0;
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
 static const luaL_Reg request_methods[] = {
   { "cancel", l_file_request_cancel },
   { NULL, NULL },
 };
 
 static const luaL_Reg file_methods[] = {
+  { "fd", l_file_fd },
   { NULL, NULL },
 };
 

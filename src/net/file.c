@@ -86,6 +86,15 @@ cro_bytes cro_file_path(const cro_file *file)
   return cro_bytes_of(file->path);
 }
 
+int cro_file_descriptor(const cro_file *file)
+{
+  if (file->closing)
+    return -1;
+  if (file->kind == FS_SEEKABLE)
+    (void)lseek(file->fd, (off_t)file->position, SEEK_SET);
+  return file->fd;
+}
+
 bool cro_file_is_closing(const cro_file *file)
 {
   return file->closing;

@@ -147,6 +147,10 @@ void cro_file_forget(cro_file *file);
 /* What it was opened by; lives as long as the file. */
 cro_bytes cro_file_path(const cro_file *file);
 
+/* Its descriptor, which stays the file's, standing where the file stands: for a process
+ * that is to have it. -1 when close was asked for. */
+int cro_file_descriptor(const cro_file *file);
+
 /* Close was asked for, or it has been closed. */
 bool cro_file_is_closing(const cro_file *file);
 

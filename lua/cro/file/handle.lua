@@ -165,6 +165,14 @@ end
 ---@return cro.Promise
 function File:unlock() return ask(self, "lock", { flags = request.flags.unlock }) end
 
+--- Its descriptor, for what takes one, such as the stdin of a process; it stands where the
+--- file stands, and does not move the file. Nil when the file is closed.
+---@return integer|nil
+function File:descriptor()
+  if self.closing then return nil end
+  return self.box:fd()
+end
+
 --- Closes the file behind what was asked of it; who waits for a pipe's next bytes hears
 --- "closed". Closing twice is harmless: it is the same promise.
 ---@return cro.Promise

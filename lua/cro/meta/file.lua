@@ -21,6 +21,14 @@ local request = {}
 --- later.
 function request:cancel() end
 
+---@class cro.core.File
+local file = {}
+
+--- Its descriptor, which stays the file's, standing where the file stands; nil when it is
+--- closed.
+---@return integer|nil
+function file:fd() end
+
 --- A standard stream as an open file: 0, 1 or 2.
 ---@param fd integer
 ---@return userdata|nil file

@@ -86,27 +86,6 @@ local function split(...)
   return words, n, {}
 end
 
---- Splits what a process is made of into words and options, and checks both.
----@param name string of the function, for messages
----@param spec table of the options
----@param ... any
----@return string[] words the command first
----@return table opts
-function command.parse(name, spec, ...)
-  local words, n, given = split(...)
-  if n == 0 then misuse(('%s: a command expected, as in %s("ls", "-l")'):format(name, name)) end
-  if n > 100000 then misuse(("%s: %d arguments"):format(name, n)) end
-  for i = 1, n do
-    words[i] = word(name, i, words[i])
-  end
-  words[n + 1] = nil
-  local opts = options.check(name, given, spec)
-  opts.stop_signal = command.signal(name .. ": stop_signal", opts.stop_signal)
-  if opts.cwd then without_nul(name, "cwd", opts.cwd) end
-  if opts.pty then opts.pty = command.size(name .. ": pty", opts.pty == true and {} or opts.pty) end
-  return words, opts
-end
-
 local function variable(name, key, value)
   if type(key) ~= "string" or key == "" or key:find "[=%z]" then
     misuse(('%s: env: a name without "=" expected, got %s'):format(name, show(key)))
@@ -135,6 +114,28 @@ function command.environment(name, env, clear)
     if own[entry:match "^[^=]*"] == nil then list[#list + 1] = entry end
   end
   return list
+end
+
+--- Splits what a process is made of into words and options, and checks both.
+---@param name string of the function, for messages
+---@param spec table of the options
+---@param ... any
+---@return string[] words the command first
+---@return table opts
+function command.parse(name, spec, ...)
+  local words, n, given = split(...)
+  if n == 0 then misuse(('%s: a command expected, as in %s("ls", "-l")'):format(name, name)) end
+  if n > 100000 then misuse(("%s: %d arguments"):format(name, n)) end
+  for i = 1, n do
+    words[i] = word(name, i, words[i])
+  end
+  words[n + 1] = nil
+  local opts = options.check(name, given, spec)
+  opts.stop_signal = command.signal(name .. ": stop_signal", opts.stop_signal)
+  command.environment(name, opts.env, true)
+  if opts.cwd then without_nul(name, "cwd", opts.cwd) end
+  if opts.pty then opts.pty = command.size(name .. ": pty", opts.pty == true and {} or opts.pty) end
+  return words, opts
 end
 
 return command

@@ -10,12 +10,20 @@ local misuse, Process, STANDARD = errors.misuse, class.Process, class.STANDARD
 
 local stdio = {}
 
+--- The descriptor of an open file, of the io library or of cro.file; nil for other values.
+local function descriptor(value)
+  if type(value) == "table" and getmetatable(value) and type(value.descriptor) == "function" then
+    return value:descriptor()
+  end
+  return core.process_fd(value)
+end
+
 local WORDS = { pipe = true, null = true, inherit = true }
 
 local function is_given(place, value)
   if type(value) == "string" then return WORDS[value] or place == "stderr" and value == "stdout" end
   if type(value) == "number" then return value >= 0 and value % 1 == 0 end
-  return core.process_fd(value) ~= nil
+  return descriptor(value) ~= nil
 end
 
 --- Checks where one of the three goes and notes it. `what` is for messages.
@@ -119,13 +127,11 @@ local function slot(self, place)
   if stream and stream.closed then return "null" end
   if stream then return "pipe" end
   if value == nil or value == "inherit" then return STANDARD[place] end
-  if type(value) == "table" then return Stream.pipe_of(value) end
-  if type(value) == "userdata" then
-    local fd = core.process_fd(value)
-    if fd then return fd end
-    return nil, errors.new("closed", "the file it was to be given is closed")
-  end
-  return value
+  if type(value) == "table" and not getmetatable(value) then return Stream.pipe_of(value) end
+  if type(value) ~= "table" and type(value) ~= "userdata" then return value end
+  local fd = descriptor(value)
+  if fd then return fd end
+  return nil, errors.new("closed", "the file it was to be given is closed")
 end
 
 --- Asked for with the options, though nobody has taken it yet.
