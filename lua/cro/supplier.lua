@@ -42,6 +42,7 @@ local function make(given, kept)
     later = false, -- what was emitted from inside
     plainly = not kept and not (opts and opts.policy == "wait"),
     kept = kept, -- what nobody has heard yet, of a preserving supplier
+    forgoes = false, -- the policy "wait" is for taps, not for want of one
     gate = false, -- emitters that wait for room, first come first served
     chosen = false, -- the one of them that was woken
   }, Supplier)
@@ -158,7 +159,7 @@ end
 ---@return boolean
 function Supplier:has_room()
   local taps, room, kept = self.taps, true, self.kept
-  if kept and self.count == self.holes then return kept.values < self.limit end
+  if kept and self.count == self.holes then return self.forgoes or kept.values < self.limit end
   for i = 1, self.count do
     local line = taps[i]
     if not line.closed and line.limit and line.queued >= line.limit then
@@ -211,7 +212,7 @@ end
 local function keep_value(self, kept, value)
   if kept.values >= self.limit then
     if self.policy == "drop_newest" then return end
-    if self.policy == "error" then
+    if self.policy == "error" or self.forgoes then
       kept[#kept + 1] = { QUIT, errors.new("slow_consumer",
         ("slow consumer: %d values were kept and nobody tapped; tap sooner, "
           .. "or give the supplier a larger buffer or another policy"):format(self.limit)) }

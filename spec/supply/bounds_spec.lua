@@ -184,12 +184,27 @@ describe("classify", function()
       assert.same({ n = 3, 7, 8, 9 }, cro.await(groups[2].value:list()))
     end))
 
-  it("with the policy wait holds its source for a slow group", world.inside(function()
+  it("ends its groups when its tap is closed", world.inside(function()
+    local first = {}
+    counting(9):classify(function(v) return v % 3 end):head(2):flat():tap { value = function(v) first[#first + 1] = v end,
+      done = function() first[#first + 1] = "done" end }
+    sleep(1)
+    assert.same({ 1, "done" }, { first[1], first[#first] })
+  end))
+
+  it("is not held by keys that nobody wants", world.inside(function()
+    local source, progress = counting(5000)
+    local keys = cro.await(source:classify(function(v) return v % 2 end):map(function(group) return group.key end):list())
+    assert.same({ n = 2, 1, 0 }, keys)
+    assert.equal(5000, progress.sent)
+  end))
+
+  it("holds its source for a slow group", world.inside(function()
     local source, progress = counting(50)
     local seen = 0
     cro.start(function()
       cro.react(function()
-        cro.whenever(source:classify(function() return "one" end, { buffer = 4, policy = "wait" }), function(group)
+        cro.whenever(source:classify(function() return "one" end, { buffer = 4 }), function(group)
           cro.whenever(group, function()
             sleep(1)
             seen = seen + 1

@@ -200,6 +200,24 @@ describe("start", function()
 end)
 
 describe("share", function()
+  it("holds its source for a slow tap, if asked to", world.inside(function()
+    local sent, seen = 0, 0
+    local shared = cro.supply(function()
+      for i = 1, 50 do
+        cro.emit(i)
+        sent = i
+      end
+    end):delayed(1, { buffer = 1 }):share { policy = "wait" }
+    shared:tap(function()
+      sleep(1)
+      seen = seen + 1
+    end)
+    sleep(5.5)
+    assert.is_true(sent < 10)
+    sleep(200)
+    assert.equal(50, seen)
+  end))
+
   it("tells who taps it later that it is over", world.inside(function()
     local ends = {}
     local done = Supply.from_list({ 1 }):share()

@@ -139,14 +139,17 @@ local function open_shared(source, line)
 end
 
 --- A live supply of an on-demand one, which is tapped once, now. Who taps it when that is
---- over is told of the end at once.
+--- over is told of the end at once. Options are those of `Supplier.new`: with the policy
+--- "wait" a slow tap holds the source for all.
+---@param given { buffer: integer|nil, policy: "error"|"wait"|"drop_oldest"|"drop_newest"|nil }|nil
 ---@return cro.Supply
-function Supply:share()
-  local supplier = Supplier.new()
+function Supply:share(given)
+  local supplier = Supplier.new(given)
   local source = { live = true, open = open_shared, supplier = supplier, over = false }
   source.limit, source.policy = supplier.limit, supplier.policy
-  stage.of("share", self):tap {
-    value = function(value) supplier:emit(value) end,
+  self = stage.of("share", self)
+  self:tap {
+    value = function(value) return supplier:emit(value) end,
     done = function()
       source.over = turn.DONE
       supplier:done()

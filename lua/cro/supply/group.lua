@@ -38,13 +38,17 @@ local function new_groups(name, opts)
     local group = groups[key]
     if group then return group end
     if #order >= opts.max then stage.too_many(name, opts.max) end
-    group = Supplier.preserving { buffer = opts.buffer, policy = opts.policy }
+    group = Supplier.preserving { buffer = opts.buffer, policy = opts.policy or "wait" }
+    group.forgoes = not opts.policy -- nobody may ever want this key: that must not hold the others
     groups[key] = group
     order[#order + 1] = group
     react.emit(setmetatable({ key = key, value = group:supply() }, Group))
     return group
   end
+  local ended = false
   local function finish(method, err)
+    if ended then return end
+    ended = true
     for i = 1, #order do
       order[i][method](order[i], err)
     end
@@ -54,6 +58,7 @@ end
 
 local function group_body(source, name, opts, send)
   local find, finish = new_groups(name, opts)
+  react.closing(function() finish "done" end)
   react.whenever(source, function(value) return send(find, value) end)
     :last(function() finish "done" end)
     :quit(function(err)
@@ -64,7 +69,7 @@ end
 
 local GROUP = {
   buffer = stage.OPTION.buffer,
-  policy = { "string", default = "error", one_of = { "error", "wait", "drop_oldest", "drop_newest" } },
+  policy = { "string", one_of = { "error", "wait", "drop_oldest", "drop_newest" } },
   max = { "integer", default = 65536, check = function(n) return n >= 1, "1 or more" end },
 }
 
@@ -75,8 +80,10 @@ end
 
 --- For each key that `mapper(value)` gives for the first time a group, `{ key = k, value =
 --- supply }`, which can be tapped itself. Its values wait for its first tap, up to
---- `buffer` of them (1,024); then `policy`, as for a Supplier, says what happens to this
---- group. More than `max` keys (65,536) are an error. `mapper` may be a table.
+--- `buffer` of them (1,024); after more that group quits. A tap of a group that is slow
+--- holds the source. Another `policy`, as for a Supplier, says otherwise for both. Groups
+--- end with the source, and when the tap is closed. More than `max` keys (65,536) are an
+--- error. `mapper` may be a table.
 ---@param mapper table|fun(value: any): any
 ---@param given { buffer: integer|nil, policy: string|nil, max: integer|nil }|nil
 ---@return cro.Supply
