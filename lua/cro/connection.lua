@@ -22,8 +22,8 @@ Connection.__index = Connection
 Connection.__name = "cro.Connection"
 --- What its text says it is.
 Connection.name = "TCP connection"
---- Who closes it if nobody else does, see cro.scope.
-Connection.held = false
+--- What waits for its end, once somebody does.
+Connection.ending = false
 
 --- Somebody has tapped it; `shutdown` was called; `close` was.
 local READ, SHUT, CLOSED = 1, 2, 4
@@ -41,7 +41,6 @@ local function wrap(box, name)
     socket_host = false,
     socket_port = false,
     room = false,
-    ending = false,
     state = 0,
   }, Connection)
   self.box = box
