@@ -16,7 +16,8 @@ local supplies = require "cro.supply"
 ---@field private name string of its kind; "TCP connection" on the class
 ---@field private room table|false promises of writes that wait for the queue to shrink
 ---@field private ending cro.Promise|false what waits for the end
----@field private state integer READ, SHUT and CLOSED, of this side; one field, since eight fit
+---@field held table|false who closes it if nobody else does
+---@field private state integer READ, SHUT and CLOSED, of this side; one field, since eight fields fit
 local Connection = {}
 Connection.__index = Connection
 Connection.__name = "cro.Connection"
@@ -42,6 +43,7 @@ local function wrap(box, name)
     socket_port = false,
     room = false,
     state = 0,
+    held = false,
   }, Connection)
   self.box = box
   self.peer_host, self.peer_port = box:peer()
