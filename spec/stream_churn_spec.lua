@@ -84,7 +84,7 @@ local function settled(before)
     collectgarbage()
     local now, same = handles(), true
     for _, kind in ipairs(KINDS) do
-      same = same and now[kind] == before[kind]
+      same = same and now[kind] <= before[kind]
     end
     if same and cro.stats().lingers == 0 then return end
     cro.sleep(0.001)
@@ -96,7 +96,13 @@ describe("connections that do anything in any order #loop", function()
   local seed = tonumber(os.getenv "SEED") or os.time()
   local report
 
-  before_each(function() report = cro.on_error(function() end) end) -- promises nobody looks at
+  before_each(function()
+    report = cro.on_error(function() end) -- promises nobody looks at
+    for _ = 1, 20 do -- what earlier specs have left goes first
+      collectgarbage()
+      cro.sleep(0.002)
+    end
+  end)
   after_each(function() cro.on_error(report) end)
 
   it("leave no handle and no descriptor behind, over TCP (SEED=" .. seed .. ")", function()
@@ -108,7 +114,7 @@ describe("connections that do anything in any order #loop", function()
       return cro.tcp.connect(at.host, at.port)
     end, 150)
     settled(before)
-    assert.equal(open, descriptors())
+    assert.is_true(descriptors() <= open)
   end)
 
   it("leave none behind over unix sockets", function()
@@ -117,7 +123,7 @@ describe("connections that do anything in any order #loop", function()
     local before, open = handles(), descriptors()
     storm(cro.unix.listen(folder .. "/s"), function() return cro.unix.connect(folder .. "/s") end, 150)
     settled(before)
-    assert.equal(open, descriptors())
+    assert.is_true(descriptors() <= open)
     assert.is_nil(io.open(folder .. "/s"))
     program.remove(folder)
   end)

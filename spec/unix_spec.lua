@@ -206,6 +206,48 @@ describe("unix sockets #loop", function()
     end)
   end)
 
+  describe("what a block or a job opens", function()
+    local function counts()
+      local stats = cro.stats()
+      return { stats.unix_sockets, stats.listeners, stats.connecting }
+    end
+
+    local function expect(before)
+      for _ = 1, 2000 do
+        local now = counts()
+        if now[1] == before[1] and now[2] == before[2] and now[3] == before[3] then return end
+        cro.sleep(0.001)
+      end
+      assert.same(before, counts())
+    end
+
+    for _, how in ipairs { "is done", "fails", "is cancelled" } do
+      it("is closed when it " .. how, function()
+        local before, kept, go = counts(), {}, Promise.new()
+        local job = cro.start(function()
+          cro.react(function()
+            local listener = unix.listen(path)
+            cro.whenever(listener, function(connection) kept[#kept + 1] = connection end)
+            await(listener:address())
+            kept[#kept + 1] = await(unix.connect(path))
+            cro.whenever(go, function()
+              if how == "is done" then cro.done() end
+              if how == "fails" then error "no" end
+            end)
+          end)
+        end)
+        while #kept < 2 do
+          cro.sleep(0.001)
+        end
+        assert.equal(before[1] + 2, cro.stats().unix_sockets)
+        if how == "is cancelled" then job:cancel() else go:keep(true) end
+        pawait(job)
+        expect(before)
+        assert.is_nil(mode_of(path))
+      end)
+    end
+  end)
+
   describe("names without a file", function()
     it("carry bytes as the others do", function()
       local name = "@crolua-spec-" .. folder

@@ -100,6 +100,7 @@ end
 
 ---@class cro.ListenPlan
 ---@field name string of the supply
+---@field kind string what its connections are to cro.scope
 ---@field given table options for the core
 ---@field wrap fun(box: userdata): cro.Connection
 ---@field bound fun(host: string, port: integer|nil)|nil
@@ -110,7 +111,7 @@ local function on_event(sink, plan, state, listener)
   return function(kind, value)
     if kind == "value" then
       local connection = plan.wrap(value)
-      scope.own(connection, connection.name, connection.close_left, scope.of_line(sink.line))
+      scope.own(connection, plan.kind, connection.close_left, scope.of_line(sink.line))
       return sink:value(connection)
     end
     if kind == "quit" then
@@ -166,6 +167,7 @@ local function add_tried(err, host)
 end
 
 ---@class cro.ConnectPlan
+---@field kind string what its connection is to cro.scope
 ---@field given table options for the core
 ---@field wrap fun(box: userdata): cro.Connection
 ---@field problem cro.Error|nil why it cannot even be tried
@@ -184,7 +186,7 @@ function endpoint.connect(plan)
   handle = core.tcp_connect(for_core(plan.given), function(box, err)
     if box then
       local connection = plan.wrap(box)
-      scope.opened(ticket, connection, connection.name, connection.close_left)
+      scope.opened(ticket, connection, plan.kind, connection.close_left)
       return Promise.settle_kept(promise, connection)
     end
     scope.disown(ticket)

@@ -60,6 +60,7 @@ end
 local function listening(given, bound)
   return endpoint.listen {
     name = ("listener %s:%s"):format(given.host or "localhost", tostring(given.port)),
+    kind = "tcp connection",
     given = given,
     wrap = connections.wrap,
     bound = bound,
@@ -89,6 +90,7 @@ end
 
 local function connecting(given)
   return endpoint.connect {
+    kind = "tcp connection",
     given = given,
     wrap = connections.wrap,
     problem = name_problem("connect", given.host),

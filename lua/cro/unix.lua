@@ -54,6 +54,7 @@ local CURES = {
 local function listening(given, bound)
   return endpoint.listen {
     name = "listener unix:" .. given.path,
+    kind = "unix connection",
     given = given,
     wrap = wrapping(given.path),
     bound = bound,
@@ -95,6 +96,7 @@ function unix.connect(path, more)
   local given = endpoint.arguments("cro.unix.connect", { "path" }, path, more)
   given = options.check("cro.unix.connect", given, CONNECT)
   return endpoint.connect {
+    kind = "unix connection",
     given = given,
     wrap = wrapping(given.path),
     problem = path_problem("connect", given.path),
