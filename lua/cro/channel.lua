@@ -213,6 +213,7 @@ function Channel:promise()
 end
 
 later.add(Channel, "cro.channel.taps", { "supply", "list" })
+later.add(Channel, "cro.channel.select", { "select" })
 
 function Channel:__tostring()
   return ("Channel (%d of %d%s)"):format(self.held, self.limit, self.shut and ", closed" or "")

@@ -76,6 +76,12 @@ local function noted_receive(stage, value)
   stage.received[value] = true
 end
 
+local function receive(stage, n)
+  if n < EACH then return noted_receive(stage, stage.channels[n]:receive()) end
+  local from, value = Channel.select(stage.channels)
+  if from then noted_receive(stage, value) end
+end
+
 local function protected(stage, fn, ...)
   local arguments = { ... }
   stage.lock:protect(function()
@@ -104,7 +110,7 @@ function acts.more(stage, _, _, state)
   add_source(stage, state, { kind = "list", n = 1, nested = 1, wait = 1, act = "nothing", on = 1, finally = "wait" })
 end
 function acts.await(stage, one) cro.await(stage.promises[one.n]) end
-function acts.receive(stage, one) noted_receive(stage, stage.channels[one.n]:receive()) end
+function acts.receive(stage, one) receive(stage, one.n) end
 function acts.protect(stage) protected(stage, sleep, TENTH) end
 function acts.start(stage, one)
   stage.jobs[#stage.jobs + 1] = cro.start(function() stage.suppliers[one.n]:emit(0) end)
@@ -227,7 +233,7 @@ function steps.emit(stage, n) stage.suppliers[n]:emit(n) end
 steps["done"] = function(stage, n) stage.suppliers[n]:done() end
 function steps.quit(stage, n) stage.suppliers[n]:quit { kind = "own" } end
 function steps.send(stage, n) noted_send(stage, n, "send") end
-function steps.receive(stage, n) noted_receive(stage, stage.channels[n]:receive()) end
+steps.receive = receive
 function steps.close(stage, n) stage.channels[n]:close() end
 function steps.fail(stage, n) stage.channels[n]:fail { kind = "own" } end
 function steps.keep(stage, n)
