@@ -25,6 +25,12 @@ Supply.__name = "cro.Supply"
 ---@return cro.Supply
 function Supply.of_source(source) return setmetatable({ source = source }, Supply) end
 
+--- Always an error: says how supplies are made.
+function Supply.new()
+  errors.misuse("a supply is not made by itself: use Supplier.new():supply() for a live one, "
+    .. "cro.supply(function() ... end), Supply.on_demand or Supply.from_list for one that starts at each tap")
+end
+
 --- The supply with one more operator. `op(head, arg, line)` is called once per tap and
 --- returns the function that takes each value.
 ---@param op fun(head: fun(value: any), arg: any, line: table): fun(value: any)
@@ -145,7 +151,15 @@ end
 local function run_demand(target, source) return source.produce(setmetatable({ line = target }, Emitter)) end
 
 local function open_demand(source, target)
-  if source.closing then target.closers = { source.closing } end
+  local closing = source.closing
+  if closing then
+    local closers = target.closers or {}
+    closers[#closers + 1] = function()
+      local result = closing()
+      if Promise.is(result) then return result:await() end
+    end
+    target.closers = closers
+  end
   return producer.open(source, target, run_demand)
 end
 

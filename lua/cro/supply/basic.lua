@@ -6,6 +6,7 @@
 local line = require "cro.line"
 local match = require "cro.supply.match"
 local options = require "cro.options"
+local Promise = require "cro.promise"
 local stage = require "cro.supply.stage"
 local Supply = require "cro.supply"
 
@@ -60,15 +61,18 @@ local function head_op(head, n, self)
   end
 end
 
---- Passes a value on when `but` more have come.
+--- Passes a value on when `but` more have come. Places go round by hand: a remainder
+--- would cost more than all the rest.
 local function head_but_op(head, but)
-  local kept, seen = {}, 0
+  local kept, at, full = {}, 0, false
   return function(value)
-    local at = seen % but
-    local old = kept[at]
+    local old, ready = kept[at], full
     kept[at] = value
-    seen = seen + 1
-    if seen > but then return head(old) end
+    at = at + 1
+    if at == but then
+      at, full = 0, true
+    end
+    if ready then return head(old) end
   end
 end
 
@@ -114,18 +118,22 @@ local function nothing_op()
 end
 
 local function tail_op(head, n, self)
-  local kept, seen = {}, 0
+  local kept, at, full = {}, 0, false
   line.before_done(self, function(done)
-    local i = math.max(0, seen - n)
-    while i < seen do
-      head(kept[i % n])
-      i = i + 1
+    local i, left = full and at or 0, full and n or at
+    while left > 0 do
+      head(kept[i])
+      i, left = i + 1, left - 1
+      if i == n then i = 0 end
     end
     return done()
   end)
   return function(value)
-    kept[seen % n] = value
-    seen = seen + 1
+    kept[at] = value
+    at = at + 1
+    if at == n then
+      at, full = 0, true
+    end
   end
 end
 
@@ -200,13 +208,17 @@ function Supply:produce(fn) return stage.add_fn("produce", self, produce_op, fn)
 
 local function on_close_op(head, fn, self)
   local closers = self.closers or {}
-  closers[#closers + 1] = fn
+  closers[#closers + 1] = function()
+    local result = fn()
+    if Promise.is(result) then return result:await() end
+  end
   self.closers = closers
   return head
 end
 
---- Calls `fn` once when a tap of this supply ends for any reason.
----@param fn fun()
+--- Calls `fn` once when a tap of this supply ends for any reason. The end comes when it has
+--- returned, and the promise is settled that it may return.
+---@param fn fun(): cro.Promise|nil
 ---@return cro.Supply
 function Supply:on_close(fn) return stage.add_fn("on_close", self, on_close_op, fn) end
 
@@ -216,6 +228,8 @@ stage.many(map_op, pass)
 stage.many(grep_op, pass)
 stage.many(peek_op, pass)
 stage.many(head_op, 1)
+stage.many(head_but_op, 1)
+stage.many(tail_op, 1)
 stage.many(skip_op, 1)
 stage.many(produce_op, pass)
 stage.many(reduce_op, pass)

@@ -16,11 +16,12 @@ local BATCH = {
 }
 
 local function batch_op(head, opts, self)
-  local elems, max, held, n = opts.elems or false, opts.elems or opts.max, {}, 0
+  local elems, max, held, n, holes = opts.elems or false, opts.elems or opts.max, {}, 0, false
   local function flush()
     if n == 0 then return end
     local full = held
-    held, n = {}, 0
+    if holes then full.n = n end
+    held, n, holes = {}, 0, false
     return head(full)
   end
   line.before_done(self, function(done)
@@ -28,6 +29,7 @@ local function batch_op(head, opts, self)
     return done()
   end)
   local function add(value)
+    if value == nil then holes = true end
     n = n + 1
     held[n] = value
     if n == elems then return flush() end
@@ -45,12 +47,13 @@ local function batch_op(head, opts, self)
 end
 
 local function batch_timed_body(source, opts)
-  local elems, seconds, held, n = opts.elems, opts.seconds, {}, 0
+  local elems, seconds, held, n, holes = opts.elems, opts.seconds, {}, 0, false
   local began, due = fiber.now(), 0
   local function flush()
     if n == 0 then return end
     local full = held
-    held, n = {}, 0
+    if holes then full.n = n end
+    held, n, holes = {}, 0, false
     return react.emit(full)
   end
   local clock = alarm.new(flush)
@@ -60,6 +63,7 @@ local function batch_timed_body(source, opts)
       due = began + (math.floor((fiber.now() - began) / seconds) + 1) * seconds
       clock:set(due)
     end
+    if value == nil then holes = true end
     n = n + 1
     held[n] = value
     if n == elems then return flush() end
@@ -73,7 +77,7 @@ end
 --- Lists of values: of `elems` at most, or of one time slot of `seconds`. Slots follow one
 --- another from the tap on. A slot's list is sent with the next value after it, or with
 --- `emit_timed` when its time is over. What is left comes when the source is done. A list
---- of more than `max` values (1,048,576) is an error.
+--- of more than `max` values (1,048,576) is an error. A list with a nil in it has `n`.
 ---@param given { elems: integer|nil, seconds: number|nil, emit_timed: boolean|nil, max: integer|nil }|integer
 --- a number is `elems`
 ---@return cro.Supply
@@ -113,9 +117,10 @@ end
 
 local function rotor_op(head, opts, self)
   local cycle, at = opts.cycle, 1
-  local size, gap, held, n, skip = cycle[1].size, cycle[1].gap, {}, 0, 0
+  local size, gap, held, n, skip, holes = cycle[1].size, cycle[1].gap, {}, 0, 0, false
   local function flush()
     local full, overlap = held, math.min(n, math.max(0, -gap))
+    if holes then full.n = n end
     held = {}
     for i = 1, overlap do
       held[i] = full[n - overlap + i]
@@ -129,7 +134,9 @@ local function rotor_op(head, opts, self)
   end
   if opts.partial then
     line.before_done(self, function(done)
-      if n > 0 then head(held) end
+      if n == 0 then return done() end
+      if holes then held.n = n end
+      head(held)
       return done()
     end)
   end
@@ -138,6 +145,7 @@ local function rotor_op(head, opts, self)
       skip = skip - 1
       return
     end
+    if value == nil then holes = true end
     n = n + 1
     held[n] = value
     if n >= size then return flush() end
@@ -149,7 +157,7 @@ local ROTOR = { partial = { "boolean", default = false } }
 --- Windows of values. `rotor(3)` is one after the other; `rotor { 3, -1 }` has one value
 --- in common with the window before, `rotor { 3, 1 }` leaves one out between two. Longer
 --- lists are sizes and gaps in turn, over and over. A last window that is not full comes
---- with `{ partial = true }` only.
+--- with `{ partial = true }` only. Once a nil has come windows have `n`.
 ---@param windows integer|integer[] size, or a list of size, gap, size, gap
 ---@param given { partial: boolean|nil }|nil
 ---@return cro.Supply
