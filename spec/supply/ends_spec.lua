@@ -151,6 +151,13 @@ describe("what a supply turns into", function()
     assert.same({ n = 2, 1, 5 }, list_of(Supply.merge(of(1), Promise.kept(5))))
   end))
 
+  it("sources may be given as a list", world.inside(function()
+    assert.same({ n = 2, 1, 2 }, list_of(Supply.merge { of(1), of(2) }))
+    assert.same({ n = 0 }, list_of(Supply.merge {}))
+    assert.same({ n = 1, { 1, 2, n = 2 } }, list_of(Supply.zip { of(1), of(2) }))
+    assert.same({ n = 1, 3 }, list_of(Supply.zip({ of(1), of(2) }, { with = function(a, b) return a + b end })))
+  end))
+
   it("Supply.new says how one is made", function()
     local ok, err = pcall(function() Supply.new() end)
     assert.is_false(ok)

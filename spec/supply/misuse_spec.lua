@@ -62,6 +62,8 @@ describe("a supply operator that is misused", function()
     { function() s:throttle(1, 1, { control = 5 }) end, 'throttle: option "control": expected a supply' },
     { function() s:merge(5) end, "merge combines supplies only: argument 2 is the number 5; Supply.from_list" },
     { function() s:merge(nil) end, "merge combines supplies only: argument 2 is nothing" },
+    { function() Supply.merge { s, 5 } end, "merge combines supplies only: argument 2 is the number 5" },
+    { function() s:merge { s } end, "merge combines supplies only: argument 2 is a table" },
     { function() Supply.zip(s, nil, s) end, "zip combines supplies only: argument 2 is nothing" },
     { function() s:zip(s, { wiht = print }) end, 'zip: unknown option "wiht"; did you mean "with"?' },
     { function() s:zip_latest(s, { initial = { 1, 2, 3 } }) end, "zip_latest: 3 initial values for 2 supplies" },

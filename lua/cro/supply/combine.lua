@@ -13,13 +13,18 @@ local supply, whenever, emit = react.supply, react.whenever, react.emit
 
 local combine = {}
 
---- The supplies that an operator was given, each something that has one.
+local function is_plain(value) return type(value) == "table" and getmetatable(value) == nil and not value.supply end
+
+--- The supplies that an operator was given, each something that has one: one after the
+--- other, or as one list.
 ---@param name string of the operator
 ---@param ... any
 ---@return cro.Supply[]
 function combine.supplies(name, ...)
+  local n, first = select("#", ...), ...
+  if n == 1 and is_plain(first) then return combine.supplies(name, unpack(first, 1, first.n or #first)) end
   local sources = {}
-  for i = 1, select("#", ...) do
+  for i = 1, n do
     local value = select(i, ...)
     local kind = type(value)
     if (kind ~= "table" and kind ~= "userdata") or type(value.supply) ~= "function" then
@@ -39,14 +44,15 @@ end
 function combine.with_options(name, spec, ...)
   local n = select("#", ...)
   local last = n > 0 and select(n, ...)
-  local given = type(last) == "table" and getmetatable(last) == nil and not last.supply and last or nil
+  local given = is_plain(last) and last[1] == nil and last or nil
   local arguments = { ... }
   local sources = combine.supplies(name, unpack(arguments, 1, given and n - 1 or n))
   return sources, options.check(name, given, spec)
 end
 
 --- The values of all of them as they come; done when all are done, quits when one does.
---- `supply:merge(a, b)` and `Supply.merge(supply, a, b)` are the same call.
+--- `supply:merge(a, b)` and `Supply.merge(supply, a, b)` are the same call; so is
+--- `Supply.merge { supply, a, b }`.
 ---@param ... cro.Supply
 ---@return cro.Supply
 function Supply.merge(...)
@@ -62,8 +68,6 @@ end
 
 local FLAT = { concurrent = { "integer", check = function(n) return n >= 1, "1 or more" end } }
 
-local function is_list(value) return type(value) == "table" and getmetatable(value) == nil and not value.supply end
-
 local function emit_list(list)
   local n, i = list.n or #list, 1
   while i <= n do
@@ -73,7 +77,7 @@ local function emit_list(list)
 end
 
 local function emit_inner(value)
-  if is_list(value) then return emit_list(value) end
+  if is_plain(value) then return emit_list(value) end
   whenever(Supply.from(value, "flat"), emit)
 end
 
@@ -81,7 +85,7 @@ local function flat_body(source, concurrent)
   local alarm = require "cro.supply.alarm"
   local gate, open = alarm.gate(), 0
   whenever(alarm.held(source, gate), function(value)
-    if is_list(value) then return emit_list(value) end
+    if is_plain(value) then return emit_list(value) end
     open = open + 1
     gate.closed = open >= concurrent
     whenever(Supply.from(value, "flat"), emit):last(function()
