@@ -14,7 +14,6 @@ local function run(n, command)
     print(("%d ended: %s"):format(n, tostring(info)))
     if info.code ~= 0 then error(("command %d failed"):format(n), 0) end
   end)
-  cro.closing(function() cro.await(child:close()) end)
 end
 
 local ok, err = cro.pcall(react, function()

@@ -15,6 +15,7 @@ local errors = require "cro.errors"
 local later = require "cro.later"
 local options = require "cro.options"
 local Promise = require "cro.promise"
+local scope = require "cro.scope"
 local stdio = require "cro.process.stdio"
 local Stream = require "cro.process.stream"
 
@@ -66,6 +67,7 @@ local function spawn(self)
   if self.out then self.out:attach(out) end
   if self.err then self.err:attach(err_box) end
   ending.watch_time(self)
+  if not self.opts.detached then scope.own(self, "process", ending.close_left) end
   if self.started then Promise.settle_kept(self.started, box:pid()) end
   return self.exit
 end
@@ -206,7 +208,8 @@ local function new(name, words, opts)
   local self = {
     name = false, words = false, opts = false, state = "new", box = false, input = false,
     out = false, err = false, merged = false, exit = false, started = false, gone = false,
-    info = false, failure = false, timer = false, last_call = false, held = false,
+    info = false, failure = false, timer = false, last_call = false, due = false,
+    held = false,
   }
   self.name, self.words, self.opts = ("'%s'"):format(words[1]), words, opts
   setmetatable(self, Process)

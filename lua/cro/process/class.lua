@@ -30,6 +30,8 @@ end
 ---@field private failure cro.Error|false why it is being ended
 ---@field private timer table|false its time-out
 ---@field private last_call table|false when its output is closed
+---@field private due number|false the time of that, and of SIGKILL
+---@field package held table|false see cro.scope
 local Process = {}
 Process.__index = Process
 Process.__name = "cro.Process"

@@ -3,6 +3,7 @@ local class = require "cro.process.class"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local Promise = require "cro.promise"
+local scope = require "cro.scope"
 
 local Process, Exit = class.Process, class.Exit
 
@@ -23,6 +24,7 @@ function Process:stream_over()
   local out, err = self.out, self.err
   if not self.info then return end
   if not (out and out:is_awaited()) and not (err and err:is_awaited()) then settle_exit(self) end
+  if not (out and out:is_open()) and not (err and err:is_open()) then return scope.disown(self) end
 end
 
 --- It has ended and was reaped.
@@ -44,11 +46,13 @@ local function finish_streams(self)
   return self:stream_over()
 end
 
---- Asks it to end, insists after kill_after seconds; then what others hold of its output
---- is not waited for either.
-local function stop(self)
-  local seconds = self.opts.kill_after
-  if self.last_call then return end
+--- Asks it to end, insists after so many seconds; then what others hold of its output is
+--- not waited for either. Once more only to insist sooner.
+local function stop(self, seconds)
+  local due = fiber.now() + seconds
+  if self.due and self.due <= due then return end
+  self.due = due
+  if self.last_call then self.last_call:close() end
   self.last_call = fiber.timer(seconds, function() return finish_streams(self) end)
   if not self.info then self.box:stop(self.opts.stop_signal, seconds) end
 end
@@ -61,25 +65,38 @@ function ending.watch_time(self)
   self.timer = fiber.timer(seconds, function()
     self.failure = errors.new("timeout", ("%s did not end within %g s"):format(self.name, seconds))
     self.failure.command = self.words[1]
-    return stop(self)
+    return stop(self, self.opts.kill_after)
   end)
 end
 
---- Ends it and lets go of what belongs to it: the signal of the option stop_signal
---- ("SIGTERM"), SIGKILL after kill_after seconds. Its output is closed at once. What a
---- block or a job has started it closes when it ends. Harmless twice.
----@return cro.Promise kept when the process is gone
-function Process:close()
+local function close(self, seconds)
   if self.state ~= "started" then
+    if self.input then self.input:abort() end
     finish_streams(self)
     return Promise.kept(true)
   end
   local gone = self.gone or Promise.made()
   self.gone = gone
-  stop(self)
+  stop(self, seconds)
   if self.input then self.input:abort() end
   finish_streams(self)
   return gone
+end
+
+--- Ends it and lets go of what belongs to it: the signal of the option stop_signal
+--- ("SIGTERM"), SIGKILL after kill_after seconds. Its pipes are closed at once. What a
+--- block or a job has started it closes when it ends. Harmless twice.
+---@return cro.Promise kept when the process is gone
+function Process:close() return close(self, self.opts.kill_after) end
+
+--- Of the seconds that all clean-up has: killed before they are over.
+local SHARE = 0.9
+
+--- By the block or job that has started it.
+---@param self cro.Process
+---@return cro.Promise
+function ending.close_left(self)
+  return close(self, math.min(self.opts.kill_after, fiber.cleanup_seconds * SHARE))
 end
 
 return ending
