@@ -4,6 +4,7 @@
 ---
 ---   arguments = "..."   given to the script
 ---   env = "A=b"         more environment, besides HOST and PORT
+---   stdin = "..."       what it reads on standard input, also there as the file `stdin`
 ---   status = 0          how the example must end
 ---   out, err            what it must print: an exact string, or a list of texts that
 ---                       must each occur, in that order; nothing else is looked at
@@ -12,6 +13,7 @@
 ---                       { run = shell command (HOST, PORT and URL are set),
 ---                         out = as above, status = 0 }
 ---   socket = true       the same for one that listens at the path SOCKET
+---   ready = "..."       the same for one that is ready when this shell command succeeds
 ---   signal = "TERM"     ends it after the last client; false: it ends by itself
 ---   beside = "..."      a shell command that runs all the while, started first; it gets
 ---                       PEER_PORT, as does the example (for examples that are clients)
@@ -37,6 +39,12 @@ local WAIT = [[
 there() {
   n=0
   until [ -S "$SOCKET" ]; do
+    n=$((n + 1)); [ $n -lt 100 ] && sleep 0.1 || return 1
+  done
+}
+happens() {
+  n=0
+  until sh -c "$1"; do
     n=$((n + 1)); [ $n -lt 100 ] && sleep 0.1 || return 1
   done
 }
@@ -71,10 +79,10 @@ local function script_of(path, plan, port, peer_port)
     lines[#lines + 1] = "accepts $PEER_PORT $beside || echo 'nobody listens beside it' >&2"
   end
   -- timeout passes signals on and ends as the example does
-  lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err </dev/null & example=$!"):format(
-    program.quote(program.crolua()), program.quote(path), plan.arguments or "")
-  if plan.port or plan.socket then
-    local listens = plan.socket and "there" or "accepts $PORT $example"
+  lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err <%s & example=$!"):format(
+    program.quote(program.crolua()), program.quote(path), plan.arguments or "", plan.stdin and "stdin" or "/dev/null")
+  if plan.port or plan.socket or plan.ready then
+    local listens = plan.ready and "happens " .. program.quote(plan.ready) or plan.socket and "there" or "accepts $PORT $example"
     lines[#lines + 1] = listens .. " || echo 'it does not listen' >&2"
     client_lines(plan, lines)
     if plan.signal ~= false then
@@ -131,6 +139,7 @@ end
 ---@return string|nil problems nil when all went as planned
 function example.run(path, plan)
   local folder = program.folder()
+  if plan.stdin then program.write(folder .. "/stdin", plan.stdin) end
   local result = program.shell(folder, script_of(path, plan, free_ports()), { seconds = 60 })
   local problems = {}
   if result.err ~= "" then problems[1] = result.err end

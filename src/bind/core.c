@@ -311,6 +311,7 @@ static void set_loop_stats(lua_State *L, const cro_loop *loop)
   set_count(L, "resolves", stats.resolves);
   set_count(L, "files", stats.files);
   set_count(L, "file_requests", stats.file_requests);
+  set_count(L, "watches", stats.watches);
   set_count(L, "lingers", stats.lingers);
   set_count(L, "pending_writes", stats.pending_writes);
 }
@@ -380,6 +381,7 @@ __attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
   lcro_open_clock(L);
   lcro_open_signal(L);
   lcro_open_file(L);
+  lcro_open_watch(L);
   lcro_open_process(L);
   lcro_open_chain(L);
   lcro_open_router(L);

@@ -99,6 +99,7 @@ void lcro_open_timer(lua_State *L);
 void lcro_open_clock(lua_State *L);
 void lcro_open_signal(lua_State *L);
 void lcro_open_file(lua_State *L);
+void lcro_open_watch(lua_State *L);
 void lcro_open_process(lua_State *L);
 void lcro_open_chain(lua_State *L);
 void lcro_open_router(lua_State *L);

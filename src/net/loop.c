@@ -308,6 +308,7 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
     .resolves = loop->resolve_count,
     .files = loop->file_count,
     .file_requests = loop->fs_count,
+    .watches = loop->watch_count,
     .lingers = loop->linger_count,
     .pending_writes = loop->write_count,
   };
@@ -335,6 +336,7 @@ static void init_fields(cro_loop *loop)
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     cro_list_init(lists[i]);
   net_files_init(loop);
+  cro_list_init(&loop->watches);
   cro_turn_init(&loop->turn, on_turn_wake);
   loop->alarm_at = UINT64_MAX;
   loop->prepare.data = loop->alarm.data = loop->async.data = loop;
@@ -417,6 +419,7 @@ static void close_all(cro_loop *loop)
   net_processes_close(loop);
   net_lingers_close(loop);
   net_files_close(loop);
+  net_watches_close(loop);
   for (node = loop->tcps.next; node != &loop->tcps; node = next) {
     next = node->next;
     cro_tcp_end(CRO_CONTAINER(node, cro_tcp, node), CRO_E_CANCELLED, true, true);

@@ -72,6 +72,7 @@ void cro_loop_give_up_names(cro_loop *loop);
 typedef struct cro_loop_stats {
   size_t tcp, unix_sockets, pipes; /* connections; terminals are pipes */
   size_t connecting, listeners, signals, timers, resolves, pending_writes;
+  size_t watches;              /* files and folders whose changes are told */
   size_t files, file_requests; /* open files; what is asked of the pool for files */
   size_t processes;            /* started and not yet reaped */
   size_t lingers; /* closed connections whose peer has not heard it all yet */

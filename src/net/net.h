@@ -97,6 +97,8 @@ struct cro_loop {
   cro_list fs_waiting, fs_busy;    /* of cro_fs.node */
   unsigned fs_threads, fs_running; /* of the pool: the most, and now */
   size_t file_count, fs_count, fs_bytes;
+  cro_list watches; /* of cro_watch.node */
+  size_t watch_count;
   cro_buf spare[net_spare_bufs];
   size_t spares;
   char *shared; /* net_read_bytes */
@@ -366,6 +368,11 @@ void net_files_close(cro_loop *loop);
 
 /* At the end of the loop: kills and reaps what is not detached, forgets the rest. */
 void net_processes_close(cro_loop *loop);
+
+/* --- watch ------------------------------------------------------------------------ */
+
+/* At the end of the loop: closes what is still open. */
+void net_watches_close(cro_loop *loop);
 
 /* --- signal ----------------------------------------------------------------------- */
 

@@ -41,3 +41,37 @@ function core.stdio(fd) end
 ---@return integer|nil columns
 ---@return integer|nil rows
 function core.stdio_terminal(fd) end
+
+---@class cro.core
+---@field watch_kinds table<string, integer> what an event may be, as bits
+
+--- Opens a source of changes in files. `fn` is called, on a fiber, when there are events;
+--- it takes them until none is left.
+---@param fn fun()
+---@return cro.core.Watch|nil watch
+---@return cro.Error|nil err
+function core.watch(fn) end
+
+---@class cro.core.Watch
+local watch = {}
+
+--- Watches a path, for its entries when it is a folder. The same file has the same id.
+---@param path string
+---@param only_folder boolean nothing else: kind "not_directory"
+---@param no_link boolean no link
+---@return integer|nil id
+---@return cro.Error|nil err kind "limit" when the system watches no more
+function watch:add(path, only_folder, no_link) end
+
+--- Watches it no more; its last event says that it has ended.
+---@param id integer
+function watch:remove(id) end
+
+--- The next event; nothing when there is none now.
+---@return integer|nil id
+---@return integer|nil what bits of core.watch_kinds
+---@return string|nil name within the folder; empty: the path itself
+function watch:take() end
+
+--- Watches nothing any more. Harmless twice.
+function watch:close() end
