@@ -33,6 +33,24 @@ describe("cro.file #loop", function()
     assert.equal("a", program.read(dir.at "a"))
   end)
 
+  it("writes what nobody waited for, although the program ends", function()
+    program.write(dir.at "script.lua", [[
+      local cro = require "cro"
+      local handle = cro.await(cro.file.open("b", "w"))
+      for i = 1, 100 do
+        handle:write(i .. " ")
+      end
+      for i = 1, 30 do
+        cro.file.write("a" .. i, ("x"):rep(1000000))
+      end
+    ]])
+    assert.equal("", program.shell(dir.path, program.crolua() .. " script.lua").err)
+    for i = 1, 30 do
+      assert.equal(1000000, await(file.stat(dir.at("a" .. i))).size)
+    end
+    assert.matches("99 100 $", program.read(dir.at "b"))
+  end)
+
   describe("an error", function()
     it("names its kind, the operation, the path, the system's name and the number", function()
       local err = broken("not_found", file.read(dir.at "nope"))
@@ -214,6 +232,15 @@ describe("cro.file #loop", function()
       broken("cancelled", writing)
       assert.is_true(closed)
       assert.same({}, await(file.list(dir.path)))
+      for pause = 0, 3 do
+        writing = file.write(dir.at "f", cro.Supply.from_list { "a" }, { atomic = true })
+        cro.sleep(pause / 3000)
+        writing:cancel()
+        if writing:status() == "planned" then cro.pawait(writing) end
+        for _, name in ipairs(await(file.list(dir.path))) do
+          assert.equal("f", name)
+        end
+      end
     end)
 
     it("says when a file grows beyond what the process may write, and lives on", function()

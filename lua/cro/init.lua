@@ -48,6 +48,9 @@ local report = require "cro.report"
 ---@field unix table the module cro.unix
 ---@field file table the module cro.file
 ---@field process table|fun(...: any): cro.Process a child process; the module cro.process
+---@field stdin cro.Stdin what comes in on standard input: a supply; see the module cro.stdio
+---@field stdout cro.Output standard output, for writes that wait for their reader
+---@field stderr cro.Output standard error, the same way
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
 ---@field uri table the module cro.uri
@@ -82,6 +85,9 @@ local FIELDS = {
   conditional = "cro.pipeline",
   run = "cro.run",
   stats = "cro.stats",
+  stdin = "cro.stdio",
+  stdout = "cro.stdio",
+  stderr = "cro.stdio",
   limits = "cro.limits",
 }
 

@@ -1,5 +1,6 @@
 local cro = require "cro"
 local folder = require "spec.support.folder"
+local program = require "spec.support.program"
 local await, broken, refused = cro.await, folder.broken, folder.refused
 local file = cro.file
 
@@ -45,5 +46,80 @@ describe("temporary files #loop", function()
     assert.equal("file.temp_file", err.op)
     broken("not_found", file.temp_dir { dir = dir.at "nope" })
     refused('option "prefix": expected a part of a name', file.temp_file, { prefix = "a/b" })
+  end)
+
+  describe("belong to whoever made them", function()
+    it("and go with their block, although they were closed", function()
+      cro.react(function()
+        local a = await(file.temp_file { dir = dir.path })
+        await(a:write "x")
+        await(a:close())
+        await(file.temp_dir { dir = dir.path })
+        assert.equal(2, #await(file.list(dir.path)))
+      end)
+      assert.same({}, await(file.list(dir.path)))
+    end)
+
+    it("although only their path is used", function()
+      cro.react(function()
+        local path = await(file.temp_file { dir = dir.path }).path
+        collectgarbage()
+        collectgarbage()
+        assert.is_true(await(file.exists(path)))
+      end)
+      assert.same({}, await(file.list(dir.path)))
+    end)
+
+    it("and go with a job that fails or is cancelled, not with one that returns them", function()
+      local kept = await(cro.start(function() return await(file.temp_file { dir = dir.path }) end))
+      cro.pawait(cro.start(function()
+        await(file.temp_file { dir = dir.path })
+        error("enough", 0)
+      end))
+      local job = cro.start(function()
+        await(file.temp_dir { dir = dir.path })
+        cro.sleep(100)
+      end)
+      cro.sleep(0.05)
+      assert.equal(2, #await(file.list(dir.path)))
+      job:cancel()
+      cro.pawait(job)
+      assert.same({ kept.path:match "[^/]+$" }, await(file.list(dir.path)))
+      await(kept:remove())
+    end)
+
+    it("even when nobody waited until they were made", function()
+      for pause = 0, 4 do
+        for _, make in ipairs { file.temp_file, file.temp_dir } do
+          local making = make { dir = dir.path }
+          if pause > 0 then cro.sleep(pause / 4000) end
+          making:cancel()
+          if making:status() == "kept" then await(await(making):remove()) end
+        end
+      end
+      folder.settled()
+      assert.same({}, await(file.list(dir.path)))
+    end)
+
+    it("and go with the program, however that ends", function()
+      program.write(dir.at "script.lua", [[
+        local cro = require "cro"
+        cro.await(cro.file.mkdir("in", { parents = true }))
+        cro.start(function()
+          cro.await(cro.file.temp_file { dir = "in" })
+          cro.sleep(100)
+        end)
+        cro.await(cro.file.temp_dir { dir = "in" })
+        cro.sleep(0.02)
+        print(#cro.await(cro.file.list "in"))
+        if arg[1] == "exit" then os.exit(0) end
+        if arg[1] == "error" then error "enough" end
+      ]])
+      for _, how in ipairs { "return", "exit", "error" } do
+        local run = program.shell(dir.path, program.crolua() .. " script.lua " .. how)
+        assert.equal("2\n", run.out, run.err)
+        assert.same({}, await(file.list(dir.at "in")))
+      end
+    end)
   end)
 end)

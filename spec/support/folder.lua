@@ -24,7 +24,7 @@ function folder.each(before_each, after_each)
   after_each(function()
     folder.settled()
     program.remove(self.path)
-    assert.equal(fds, open_descriptors(), "descriptors left open")
+    assert.is_true(open_descriptors() <= fds, "descriptors left open") -- other specs may let go of some
   end)
   function self.at(name) return self.path .. "/" .. name end
   return self

@@ -242,6 +242,7 @@ static int request_open(lua_State *L, lcro_entry *entry)
     push_own_error(L, box);
   }
   box->told = true;
+  box->out.made = false; /* the script's from here on */
   return n + 1;
 }
 
@@ -255,10 +256,13 @@ static bool request_failed(lua_State *L, lcro_entry *entry, int index)
 
 static void drop_result(request_box *box)
 {
-  cro_buf_free(&box->data);
-  if (box->out.file != NULL)
-    cro_file_forget(box->out.file);
+  if (box->out.file != NULL || box->out.made) {
+    box->out.data = &box->data;
+    cro_fs_discard(box->app->loop, &box->out);
+  }
   box->out.file = NULL;
+  box->out.made = false;
+  cro_buf_free(&box->data);
 }
 
 static void request_left(lua_State *L, lcro_entry *entry, bool failed)

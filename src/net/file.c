@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,7 +79,16 @@ void fs_file_attach(cro_file *file, cro_loop *loop)
 {
   file->loop = loop;
   cro_list_push(&loop->files, &file->node);
-  loop->file_count++;
+  loop->file_count += !file->standing;
+}
+
+/* The descriptor is closed. */
+static void discount(cro_file *file)
+{
+  if (cro_list_empty(&file->node))
+    return;
+  cro_list_remove(&file->node);
+  file->loop->file_count -= !file->standing;
 }
 
 cro_bytes cro_file_path(const cro_file *file)
@@ -105,10 +115,7 @@ static void free_file(cro_file *file)
   fs_poll_close(file);
   if (file->fd >= 0 && !file->borrowed)
     (void)fs_close(file->fd);
-  if (file->loop != NULL && !cro_list_empty(&file->node)) {
-    cro_list_remove(&file->node);
-    file->loop->file_count--;
-  }
+  discount(file);
   cro_free(file->path);
   cro_free(file);
 }
@@ -146,29 +153,39 @@ static void apply(cro_fs *self)
 {
   if (self->op == CRO_FS_CLOSE) {
     self->file->fd = -1;
-    cro_list_remove(&self->file->node);
-    self->loop->file_count--;
+    discount(self->file);
     return;
   }
   move_position(self);
 }
 
-/* An open file nobody waits for any more is closed. */
+void cro_fs_discard(cro_loop *loop, const cro_fs_out *out)
+{
+  cro_fs_in in = { .flags = CRO_FS_F_MISSING_OK };
+
+  if (out->file != NULL)
+    cro_file_forget(out->file);
+  if (!out->made)
+    return;
+  in.path = cro_buf_bytes(out->data);
+  if (cro_fs_start(NULL, loop, NULL, CRO_FS_REMOVE, &in, NULL, NULL) != 0)
+    (void)remove(in.path.at); /* at the loop's end, or without memory: now */
+}
+
 static void tell(cro_fs *self)
 {
   cro_fs_out *out = &self->out;
 
   if (out->file != NULL)
     fs_file_attach(out->file, self->loop);
+  out->data = &self->data;
   if (self->done != NULL) {
     out->path = self->file != NULL ? cro_bytes_of(self->file->path) : self->in.path;
     out->to = self->in.to;
-    out->data = &self->data;
     self->done(self->arg, out);
     return;
   }
-  if (out->file != NULL)
-    cro_file_forget(out->file);
+  cro_fs_discard(self->loop, out);
 }
 
 static void pump(cro_file *file);

@@ -117,6 +117,7 @@ typedef struct cro_fs_out {
   cro_bytes path, to; /* what the error is about; `to` empty where there is but one */
   cro_buf *data;
   bool eof;
+  bool made; /* data is the path of something temporary that is there now */
   uint64_t number;
   cro_fs_stat stat;
   cro_file *file; /* the receiver's to forget */
@@ -135,6 +136,9 @@ void cro_fs_cancel(cro_fs *request);
 
 /* The same, but it is carried out nevertheless. */
 void cro_fs_let_go(cro_fs *request);
+
+/* Throws a result away: closes the file, removes what is temporary. */
+void cro_fs_discard(cro_loop *loop, const cro_fs_out *out);
 
 /* The op with this name, or CRO_E_INVAL; and is it one of an open file? */
 int cro_fs_op_of(cro_bytes name);

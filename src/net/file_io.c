@@ -121,6 +121,7 @@ static int open_temp(cro_fs *self)
       return rc;
     fd = fs_open(self->data.at, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   }
+  self->out.made = fd >= 0;
   return fd;
 }
 
@@ -146,8 +147,12 @@ int fs_op_open(cro_fs *self)
   if (fd < 0)
     return fd;
   rc = adopt(self, fd, temp ? self->data.at : self->in.path.at);
-  if (rc != 0)
-    (void)fs_close(fd);
+  if (rc == 0)
+    return 0;
+  (void)fs_close(fd);
+  if (temp)
+    (void)unlink(self->data.at);
+  self->out.made = false;
   return rc;
 }
 

@@ -228,7 +228,8 @@ int fs_op_temp_dir(cro_fs *self)
 
     if (rc != 0)
       return rc;
-    if (mkdir(self->data.at, 0700) == 0)
+    self->out.made = mkdir(self->data.at, 0700) == 0;
+    if (self->out.made)
       return 0;
     if (errno != EEXIST)
       return -errno;

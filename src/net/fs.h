@@ -45,6 +45,7 @@ struct cro_file {
   bool socket;
   bool shared;   /* a stream whose O_NONBLOCK is not ours to set: see fs_op_read */
   bool borrowed; /* the descriptor is not ours to close */
+  bool standing; /* stays open as long as the program: not counted */
   bool closing;  /* a close was asked for */
   bool orphan;   /* the owner has forgotten it */
   bool pumping;

@@ -84,6 +84,7 @@ int cro_stdio_open(cro_file **out, cro_loop *loop, int fd)
     return CRO_E_NOMEM;
   }
   dress(*out, own);
+  (*out)->standing = fd != 0;
   fs_file_attach(*out, loop);
   return 0;
 }

@@ -5,6 +5,7 @@ local fiber = require "cro.fiber"
 local options = require "cro.options"
 local reading = require "cro.file.reading"
 local request = require "cro.file.request"
+local scope = require "cro.scope"
 
 local handles = {}
 
@@ -14,6 +15,7 @@ local handles = {}
 ---@field box userdata the file of the core
 ---@field path string
 ---@field private closing cro.Promise|false once close was called
+---@field private outlives_close boolean|nil there is more to undo than to close it
 ---@field private only string|false "reading" or "writing" when the mode allows no more
 local File = {}
 File.__index = File
@@ -30,7 +32,7 @@ function File:__tostring() return ("file %s"):format(self.path) end
 ---@param only string|nil "reading" or "writing"
 ---@return cro.File
 function handles.wrap(box, path, only)
-  local self = { box = false, path = false, closing = false, only = false, on_close = false }
+  local self = { box = false, path = false, closing = false, only = false, held = false }
   self.box, self.path, self.only = box, path, only or false
   return setmetatable(self, File)
 end
@@ -178,13 +180,42 @@ end
 ---@return cro.Promise
 function File:close()
   if self.closing then return self.closing end
-  if self.on_close then self:on_close() end
+  if not self.outlives_close then scope.disown(self) end
   local promise = Promise.made()
   self.closing = promise
   request.run("close", "file:close", {}, function(_, err)
     if err then return Promise.settle_broken(promise, err) end
     return Promise.settle_kept(promise, true)
   end, self.box)
+  return promise
+end
+
+local function close(self) return self:close() end
+
+--- Opens something that its scope will close.
+---@param op string as the core calls it
+---@param name string of the function, for errors
+---@param args table for the core
+---@param kind string a short noun, for who asks what is open
+---@param wrap fun(value: any, path: string): table what the script gets
+---@param undo nil|fun(handle: table): any closes it; `handle:close()` by default
+---@return cro.Promise
+function handles.opening(op, name, args, kind, wrap, undo)
+  local running, ticket
+  local promise = Promise.made(function()
+    scope.disown(ticket)
+    if running then running:cancel() end
+  end)
+  ticket = scope.opening(kind, function() promise:cancel() end)
+  running = request.run(op, name, args, function(value, err, path)
+    if err then
+      scope.disown(ticket)
+      return Promise.settle_broken(promise, err)
+    end
+    local handle = wrap(value, path)
+    scope.opened(ticket, handle, kind, undo or close)
+    return Promise.settle_kept(promise, handle)
+  end)
   return promise
 end
 
@@ -216,9 +247,9 @@ end
 local ONLY = { [request.flags.read or 1] = "reading", [request.flags.write or 2] = "writing" }
 local OPEN = { mode = request.MODE }
 
---- Opens a file: "r" to read, "w" to write a new or emptied one, "a" to write at its
---- end, "x" to write one that must not be there; with "+" both ways. A promise of a
---- cro.File. A new file has the permissions `mode` (0666), less the umask.
+--- Opens a file, which the block or job that opens it will close: "r" to read, "w" to
+--- write a new or emptied one, "a" to write at its end, "x" to write one that must not be
+--- there; with "+" both ways. A promise of a cro.File. A new file has the permissions `mode` (0666), less the umask.
 ---@param path string
 ---@param how string|nil "r" by default
 ---@param given { mode: integer|nil }|nil
@@ -229,7 +260,7 @@ function handles.open(path, how, given)
   local broken = request.bad_path("file.open", 1, path)
   if broken then return broken end
   local args = { path = path, flags = flags, mode = opts.mode or DEFAULT_MODE }
-  return request.promise("open", "file.open", args, nil, function(box)
+  return handles.opening("open", "file.open", args, "file", function(box)
     return handles.wrap(box, path, ONLY[flags % 4])
   end)
 end

@@ -72,6 +72,19 @@ local function new(sink, name, given, own)
   return self
 end
 
+--- Starts to read a file of the core, which is closed at the end.
+---@param sink cro.Sink
+---@param box userdata
+---@param name string of the function, for errors
+---@param given table checked options
+---@return fun() stop
+function reading.start(sink, box, name, given)
+  local self = new(sink, name, given, true)
+  self.box = box
+  self:next()
+  return function() return self:stop() end
+end
+
 --- The pieces of an open file, from where it stands or from `from` up to before `to`.
 ---@param handle cro.File
 ---@param given table checked options

@@ -70,7 +70,8 @@ end
 
 ---@async
 local function save_pieces(name, path, source, opts)
-  local handle = open_target(name, path, opts)
+  -- Whoever is cancelled here would leave a file beside.
+  local handle = cleanup.shield(open_target, name, path, opts)
   local ok, err = xpcall(function()
     if type(source) == "string" then
       handle:write(source):await()

@@ -3,6 +3,7 @@ local errors = require "cro.errors"
 local handles = require "cro.file.handle"
 local options = require "cro.options"
 local request = require "cro.file.request"
+local scope = require "cro.scope"
 
 local temp = {}
 
@@ -21,6 +22,16 @@ local function where(name, given)
   return { path = folder:gsub("/$", "") .. "/" .. opts.prefix, to = opts.suffix }, broken
 end
 
+--- What is on the disk is not collected, though nobody holds it: its path may be in use.
+local present = {} -- luacheck: ignore 241
+
+local function keep(self)
+  present[self] = true
+  return self
+end
+
+local function remove(self) return self:remove() end
+
 local function forgive(promise, path)
   return promise:or_else(function(err)
     if err.kind == "not_found" then return true end
@@ -33,6 +44,10 @@ end
 local TempFile = setmetatable({}, { __index = handles.File })
 TempFile.__index = TempFile
 TempFile.__name = "cro.TempFile"
+
+--- Closed, it is still to be removed.
+---@package
+TempFile.outlives_close = true
 TempFile.__tostring = handles.File.__tostring
 
 --- Closes the file and takes it away; one that was moved elsewhere stays there. Twice is
@@ -40,8 +55,9 @@ TempFile.__tostring = handles.File.__tostring
 ---@return cro.Promise
 function TempFile:remove()
   if self.removal then return self.removal end
-  if self.disown then self:disown() end
+  scope.disown(self)
   self:close():observe()
+  present[self] = nil
   self.removal = forgive(request.promise("remove", "file:remove", { path = self.path }))
   return self.removal
 end
@@ -55,11 +71,11 @@ function temp.temp_file(given)
   local args, broken = where("file.temp_file", given)
   if broken then return broken end
   args.flags = request.flags.read + request.flags.write + request.flags.temp
-  return request.promise("open", "file.temp_file", args, nil, function(box, path)
+  return handles.opening("open", "file.temp_file", args, "temporary file", function(box, path)
     local self = handles.wrap(box, path)
     self.removal = false
-    return setmetatable(self, TempFile)
-  end)
+    return keep(setmetatable(self, TempFile))
+  end, remove)
 end
 
 --- A temporary folder; `path` is where.
@@ -77,7 +93,8 @@ function TempDir:__tostring() return "folder " .. self.path end
 ---@return cro.Promise
 function TempDir:remove()
   if self.removal then return self.removal end
-  if self.disown then self:disown() end
+  scope.disown(self)
+  present[self] = nil
   self.removal = request.promise("remove", "file:remove", {
     path = self.path, flags = request.flags.recursive + request.flags.missing_ok,
   })
@@ -92,9 +109,9 @@ end
 function temp.temp_dir(given)
   local args, broken = where("file.temp_dir", given)
   if broken then return broken end
-  return request.promise("temp_dir", "file.temp_dir", args, nil, function(path)
-    return setmetatable({ path = path, removal = false }, TempDir)
-  end)
+  return handles.opening("temp_dir", "file.temp_dir", args, "temporary folder", function(path)
+    return keep(setmetatable({ path = path, removal = false, held = false }, TempDir))
+  end, remove)
 end
 
 return temp
