@@ -148,6 +148,7 @@ function Channel:fail(err) store.shut(self, errors.wrap(err == nil and "Died" or
 function Channel:closed()
   if not self.ending then
     self.ending = Promise.made()
+    self.ending:observe() -- whoever receives is told of a failure
     if is_over(self) then store.finish(self) end
   end
   return self.ending

@@ -250,6 +250,19 @@ describe("a supply as a channel", function()
     assert.equal(0, ch:receive())
   end))
 
+  it("is closed with its tap by the block that made it", world.inside(function()
+    local ch
+    cro.react(function()
+      ch = Supply.interval(1):channel { capacity = 3 }
+      whenever(cro.Promise.after(1.5), function() cro.done() end)
+    end)
+    assert.equal(0, world.timers())
+    assert.equal(0, ch:receive())
+    assert.equal(1, ch:receive())
+    local _, err = cro.pawait(ch)
+    assert.equal("closed", err.kind)
+  end))
+
   it("holds what a live source sends, in a fiber of its own", world.inside(function()
     local supplier = Supplier.new()
     local ch = supplier:supply():channel { capacity = 2 }

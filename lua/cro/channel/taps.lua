@@ -91,17 +91,23 @@ local OPTIONS = { capacity = store.CAPACITY }
 
 --- A channel of the values. It is closed when the supply is done and fails when that
 --- quits. A full channel holds the source; a live one queues as much again and then quits.
---- Closing the channel closes the tap.
+--- Closing the channel closes the tap, and so does the end of the block that made it.
 ---@param given { capacity: integer|nil }|nil
 ---@return cro.Channel
 function Supply:channel(given)
   local opts = options.check("channel", given, OPTIONS)
   local channel = Channel.new(opts)
-  self:tap {
+  local tap
+  -- Closed by whoever owns it, it brings neither done nor quit.
+  local source = self:on_close(function()
+    if tap.closed then channel:close() end
+  end)
+  source:tap {
     value = function(value) return channel:send(value) end,
     done = function() channel:close() end,
     quit = function(err) channel:fail(err) end,
     tap = function(own)
+      tap = own
       channel.on_shut = function() own:close() end
     end,
     buffer = self:live() and math.max(1, opts.capacity) or nil,
