@@ -8,6 +8,7 @@
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
+local scope = require "cro.scope"
 
 local clock = {}
 
@@ -34,6 +35,7 @@ end
 ---@field private seconds number|false between calls
 ---@field private left number calls to come
 ---@field private caught function|false
+---@field private held false|table who closes it if nobody else does, see cro.scope
 local Timer = {}
 Timer.__index = Timer
 Timer.__name = "cro.clock.Timer"
@@ -66,15 +68,20 @@ local function arm(self)
 end
 
 local function start(fn, due, seconds, times, caught)
-  local self = setmetatable({ fn = false, timer = false, due = 0, seconds = false, left = 0, caught = false }, Timer)
+  local self = setmetatable({
+    fn = false, timer = false, due = 0, seconds = false, left = 0, caught = false, held = false,
+  }, Timer)
   self.fn, self.due, self.seconds, self.left, self.caught = fn, due, seconds or false, times, caught or false
-  if due < math.huge then arm(self) end
+  if due == math.huge then return self end
+  arm(self)
+  scope.own(self, "timer", self.close)
   return self
 end
 
 --- The function is not called any more; a call that runs goes on. Harmless twice, and
 --- when it was called.
 function Timer:close()
+  scope.disown(self)
   self.fn = false
   if self.timer then self.timer:close() end
   self.timer = false

@@ -91,7 +91,8 @@ end
 
 --- A line that was too slow sees what is queued and then the reason.
 local function overflow(line, value)
-  local owner = line.owner
+  local owner, on_drop = line.owner, line.on_drop
+  if on_drop and line.policy ~= "error" then on_drop() end
   if line.policy == "drop_newest" then return end
   -- Emitted from inside a tap of the same supplier: its emitter cannot wait.
   if line.policy == "wait" then

@@ -51,6 +51,7 @@ local report = require "cro.report"
 ---@field stdin cro.Stdin what comes in on standard input: a supply; see the module cro.stdio
 ---@field stdout cro.Output standard output, for writes that wait for their reader
 ---@field stderr cro.Output standard error, the same way
+---@field udp table the module cro.udp
 ---@field signal fun(...: string): cro.Supply signals of the process; the module cro.signal
 ---@field json table the module cro.json
 ---@field uri table the module cro.uri
@@ -99,6 +100,7 @@ local MODULES = {
   tcp = "cro.tcp",
   unix = "cro.unix",
   file = "cro.file",
+  udp = "cro.udp",
   signal = "cro.signal",
   clock = "cro.clock",
   test = "cro.test",

@@ -207,7 +207,7 @@ end
 local function close_outside(target) return turn.finish_line(target, turn.DONE) end
 
 local function open_outside(source, target)
-  target.closer = close_outside
+  target.closer, target.on_drop = close_outside, source.dropped
   local closer = source.open_source(setmetatable({ line = target }, Sink))
   if not closer then return end
   if not target.live then return fiber.run_now(closer) end
@@ -222,6 +222,7 @@ end
 ---@field pausable boolean|nil true by default: who brings a value waits until it was taken
 ---@field buffer integer|nil values that may queue when it cannot pause; 1024 by default
 ---@field policy "error"|"drop_oldest"|"drop_newest"|nil what happens then; "error" by default
+---@field dropped nil|fun() called for each value that a policy drops
 
 local SOURCE = {
   name = { "string", default = "source" },
@@ -229,6 +230,7 @@ local SOURCE = {
   pausable = { "boolean", default = true },
   buffer = { "integer", default = line.DEFAULT_BUFFER },
   policy = { "string", default = "error", one_of = { "error", "drop_oldest", "drop_newest" } },
+  dropped = "function",
 }
 
 --- A supply of events from outside. `open(sink)` is called for each tap and returns a
@@ -246,6 +248,7 @@ function Supply.from_source(given)
     live = not opts.pausable,
     limit = opts.buffer,
     policy = opts.policy,
+    dropped = opts.dropped,
   }
 end
 

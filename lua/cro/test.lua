@@ -13,6 +13,7 @@ local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
+local scope = require "cro.scope"
 local Promise = require "cro.promise"
 
 local test = {}
@@ -22,6 +23,7 @@ local test = {}
 ---@field private place string where it was stopped
 ---@field private moving boolean a fiber lets time pass
 ---@field private host cro.HostClock
+---@field private held false|table who restores it if nobody else does, see cro.scope
 local Clock = {}
 Clock.__index = Clock
 Clock.__name = "cro.test.Clock"
@@ -88,6 +90,7 @@ end
 --- Has time go by itself again, from where it was moved to. Harmless twice.
 function Clock:restore()
   if installed ~= self then return end
+  scope.disown(self)
   installed, self.stopped = false, false
   self.host.resume()
 end
@@ -133,10 +136,11 @@ function test.clock(fn)
   if installed then
     errors.misuse(("cro.test.clock: the clock was stopped at %s already; restore it first"):format(installed.place))
   end
-  local self = setmetatable({ stopped = true, place = false, moving = false, host = false }, Clock)
+  local self = setmetatable({ stopped = true, place = false, moving = false, host = false, held = false }, Clock)
   self.place, self.host = place, host
   host.stop()
   installed = self
+  scope.own(self, "stopped clock", self.restore)
   if fn then return self:run(fn) end
   return self
 end

@@ -308,6 +308,8 @@ static void set_loop_stats(lua_State *L, const cro_loop *loop)
   set_count(L, "signals", stats.signals);
   set_count(L, "processes", stats.processes);
   set_count(L, "timers", stats.timers);
+  set_count(L, "udp", stats.udp);
+  set_count(L, "udp_dropped", stats.udp_dropped);
   set_count(L, "resolves", stats.resolves);
   set_count(L, "files", stats.files);
   set_count(L, "file_requests", stats.file_requests);
@@ -379,6 +381,7 @@ __attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
   lcro_open_tcp(L);
   lcro_open_timer(L);
   lcro_open_clock(L);
+  lcro_open_udp(L);
   lcro_open_signal(L);
   lcro_open_file(L);
   lcro_open_watch(L);

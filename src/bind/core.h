@@ -97,6 +97,7 @@ void lcro_open_json(lua_State *L);
 void lcro_open_tcp(lua_State *L);
 void lcro_open_timer(lua_State *L);
 void lcro_open_clock(lua_State *L);
+void lcro_open_udp(lua_State *L);
 void lcro_open_signal(lua_State *L);
 void lcro_open_file(lua_State *L);
 void lcro_open_watch(lua_State *L);

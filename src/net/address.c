@@ -48,6 +48,17 @@ void net_address_text(const net_address *address, net_text *out)
   }
 }
 
+const net_address *net_address_choose(const net_address *found, size_t count,
+                                      bool ipv6_only)
+{
+  int family = ipv6_only ? AF_INET6 : AF_INET;
+
+  for (size_t i = 0; i < count; i++)
+    if (found[i].sa.sa_family == family)
+      return &found[i];
+  return &found[0];
+}
+
 int net_address_parse(cro_bytes host, int port, net_address *out)
 {
   net_address parsed = { 0 };

@@ -10,7 +10,7 @@ enum {
   ns_per_ms = 1000000,
   quiet_turns = 2,    /* libuv asks the kernel for new descriptors one poll late */
   grace_ms = 2,       /* real ones; for what the kernel has yet to deliver */
-  patience_ms = 1000, /* real ones; for names */
+  patience_ms = 1000, /* real ones; for names and files */
 };
 
 static const uint64_t longest_ms = INT64_MAX / ns_per_ms;
@@ -171,6 +171,12 @@ static void step(cro_loop *loop)
   cro_loop_again(loop);
 }
 
+/* Threads that look names up or read files. */
+static bool others_work(const cro_loop *loop)
+{
+  return loop->resolve_count > 0 || loop->fs_count > 0;
+}
+
 /* Nothing is runnable: may more come, from the kernel or another thread? */
 static bool at_rest(cro_loop *loop)
 {
@@ -185,11 +191,11 @@ static bool at_rest(cro_loop *loop)
     cro_loop_again(loop);
     return false;
   }
-  if (clock->waited || (!clock->stirred && loop->resolve_count == 0)) {
+  if (clock->waited || (!clock->stirred && !others_work(loop))) {
     clock->stirred = false;
     return true;
   }
-  wait_for_kernel(loop, loop->resolve_count > 0 ? patience_ms : grace_ms);
+  wait_for_kernel(loop, others_work(loop) ? patience_ms : grace_ms);
   return false;
 }
 

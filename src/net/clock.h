@@ -5,11 +5,12 @@
  * Sockets go on: what has been sent arrives. Time moves in cro_clock_pass only, from
  * timer to timer, each fired at its own time when the loop has come to rest.
  *
- * At rest: nothing is runnable, no name is being looked up, and polling brings nothing
- * that this process has caused. The kernel delivers over the loopback at once or, when
- * it is busy, within a fraction of a millisecond, which is waited for when something
- * was sent. Other processes and other hosts are not waited for. What never rests is not
- * waited for either: time moves on after `net_restless_turns`.
+ * At rest: nothing is runnable, no name is being looked up, no file read or written,
+ * and polling brings nothing that this process has caused. The kernel delivers over the
+ * loopback at once or, when it is busy, within a fraction of a millisecond, which is
+ * waited for when something was sent. Other processes and other hosts are not waited
+ * for. What never rests is not waited for either: time moves on after
+ * `net_restless_turns`.
  *
  * Going on after a stop, the clock is as far ahead (or behind) as it was moved: it
  * never goes back.

@@ -93,22 +93,10 @@ static int open_socket(const net_address *address, const cro_listen_options *opt
   return 0;
 }
 
-/* Of a name with both families the IPv4 address, unless it shall be the other: clients
- * try both, and a script that says "localhost" is reached at 127.0.0.1. */
-static const net_address *choose(const net_address *found, size_t count, bool ipv6_only)
-{
-  int family = ipv6_only ? AF_INET6 : AF_INET;
-
-  for (size_t i = 0; i < count; i++)
-    if (found[i].sa.sa_family == family)
-      return &found[i];
-  return &found[0];
-}
-
 static int open_found(cro_listener *listener, const net_address *found, size_t count)
 {
   const cro_listen_options *options = &listener->options;
-  const net_address *address = choose(found, count, options->ipv6_only);
+  const net_address *address = net_address_choose(found, count, options->ipv6_only);
 
   if (options->ipv6_only && address->sa.sa_family != AF_INET6)
     return CRO_E_ADDRNOTAVAIL;

@@ -305,6 +305,8 @@ void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out)
     .signals = loop->signal_count,
     .processes = loop->process_count,
     .timers = cro_wheel_count(loop->wheel),
+    .udp = loop->udp_count,
+    .udp_dropped = loop->udp_dropped,
     .resolves = loop->resolve_count,
     .files = loop->file_count,
     .file_requests = loop->fs_count,
@@ -330,7 +332,8 @@ static void init_fields(cro_loop *loop)
     &loop->posts,           &loop->tcps,         &loop->listeners, &loop->signals,
     &loop->connectings,     &loop->dirty,        &loop->fresh,     &loop->ending,
     &loop->lookups_waiting, &loop->lookups_busy, &loop->lingers,   &loop->files,
-    &loop->fs_waiting,      &loop->fs_busy,      &loop->processes,
+    &loop->fs_waiting,      &loop->fs_busy,      &loop->processes, &loop->udps,
+    &loop->udp_openings,
   };
 
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -417,6 +420,7 @@ static void close_all(cro_loop *loop)
     cro_listener_close(CRO_CONTAINER(loop->listeners.next, cro_listener, node));
   net_signals_close(loop);
   net_processes_close(loop);
+  net_udps_close(loop);
   net_lingers_close(loop);
   net_files_close(loop);
   net_watches_close(loop);

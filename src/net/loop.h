@@ -75,7 +75,9 @@ typedef struct cro_loop_stats {
   size_t watches;              /* files and folders whose changes are told */
   size_t files, file_requests; /* open files; what is asked of the pool for files */
   size_t processes;            /* started and not yet reaped */
-  size_t lingers; /* closed connections whose peer has not heard it all yet */
+  size_t udp;
+  uint64_t udp_dropped; /* datagrams, since the loop began */
+  size_t lingers;       /* closed connections whose peer has not heard it all yet */
 } cro_loop_stats;
 /* The counts as of now. */
 void cro_loop_stats_get(const cro_loop *loop, cro_loop_stats *out);

@@ -79,11 +79,13 @@ struct cro_loop {
   cro_list processes; /* not yet reaped */
   size_t process_count;
   cro_list tcps, listeners, signals, connectings;
-  unsigned held;       /* turns in a row whose output was held back */
-  uint64_t held_since; /* ms; the first of them */
-  cro_list dirty;      /* of cro_tcp.dirty: output to flush */
-  cro_list fresh;      /* of cro_tcp.fresh: first read to try */
-  cro_list ending;     /* of cro_tcp.dirty: socket closed, to be finalised */
+  cro_list udps, udp_openings;
+  struct net_udp_slab *udp_slab; /* NULL while no datagram socket is open */
+  unsigned held;                 /* turns in a row whose output was held back */
+  uint64_t held_since;           /* ms; the first of them */
+  cro_list dirty;                /* of cro_tcp.dirty: output to flush */
+  cro_list fresh;                /* of cro_tcp.fresh: first read to try */
+  cro_list ending;               /* of cro_tcp.dirty: socket closed, to be finalised */
   cro_list lookups_waiting, lookups_busy;
   unsigned lookups_running;
   size_t tcp_peak;                 /* connections since memory was last given back */
@@ -99,6 +101,8 @@ struct cro_loop {
   size_t file_count, fs_count, fs_bytes;
   cro_list watches; /* of cro_watch.node */
   size_t watch_count;
+  size_t udp_count;
+  uint64_t udp_dropped;
   cro_buf spare[net_spare_bufs];
   size_t spares;
   char *shared; /* net_read_bytes */
@@ -146,6 +150,10 @@ typedef struct net_text {
 /* The bytes of the member in use; and host and port as text. */
 socklen_t net_address_size(const net_address *address);
 void net_address_text(const net_address *address, net_text *out);
+/* Of a name with both families the IPv4 address, unless it shall be the other: clients
+ * try both, and a script that says "localhost" is reached at 127.0.0.1. */
+const net_address *net_address_choose(const net_address *found, size_t count,
+                                      bool ipv6_only);
 /* A numeric address; CRO_E_INVAL when `host` is a name. */
 int net_address_parse(cro_bytes host, int port, net_address *out);
 
@@ -368,6 +376,10 @@ void net_files_close(cro_loop *loop);
 
 /* At the end of the loop: kills and reaps what is not detached, forgets the rest. */
 void net_processes_close(cro_loop *loop);
+/* --- udp -------------------------------------------------------------------------- */
+
+/* At the end of the loop: closes every datagram socket, open or about to be. */
+void net_udps_close(cro_loop *loop);
 
 /* --- watch ------------------------------------------------------------------------ */
 

@@ -1,0 +1,3 @@
+return {
+  out = 'asked "is anybody there?", heard "IS ANYBODY THERE?"\n',
+}
