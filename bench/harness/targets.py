@@ -58,7 +58,8 @@ REST = Target(("rest", None), 6.0, 4.0, higher=False, unit="MiB")
 IDLE = Target(("idle", None), 2.0, 1.0, higher=False, unit="KiB")
 CHURN = Target(("churn", None), 2.0, None, higher=False, unit="MiB")
 
-# ns per value or operation: (must, aim), by the names bench/micro/reactive.lua prints.
+# ns per value or operation: (must, aim), by the names bench/micro/reactive.lua and
+# channel.lua print.
 MICRO = {
     "map_grep_tap": (30, 10),
     "map_grep_tap_entered": (300, 100),
@@ -68,6 +69,8 @@ MICRO = {
     "promise_then_keep_turn": (600, 470),
     "await_keep_other_fiber": (900, 500),
     "start_await": (700, 500),
+    "send_receive_bursts": (100, None),
+    "hand_over": (900, None),
 }
 
 
