@@ -152,15 +152,21 @@ describe("the end of a program #loop", function()
 
   it("lets them clean up, but not for ever", function()
     local ids, result, seconds = run [[
-      local clean = cro.process("sh", "-c", "trap 'echo bye; exit' TERM; echo $$; while :; do sleep 0.01; done")
-      clean:start():observe()
-      local stubborn = cro.process { "sh", "-c", "trap '' TERM; echo $$; while :; do sleep 0.01; done",
-        kill_after = 0.2 }
-      stubborn:start():observe()
-      cro.sleep(0.1)
+      local function start(script, kill_after)
+        local child = cro.process { "sh", "-c", script, kill_after = kill_after }
+        local ready = cro.Promise.new()
+        child:stdout():tap(function(id)
+          io.write(id)
+          ready:keep()
+        end)
+        child:start():observe()
+        cro.await(ready)
+      end
+      start("trap 'echo bye >&2; exit' TERM; echo $$; while :; do sleep 0.01; done")
+      start("trap '' TERM; echo $$; while :; do sleep 0.01; done", 0.2)
     ]]
     assert.equal(2, #ids)
-    assert.matches("bye\n$", result.out)
+    assert.equal("bye\n", result.err)
     assert.is_false(runs(ids[1]) or runs(ids[2]))
     assert.is_true(seconds < 4)
   end)

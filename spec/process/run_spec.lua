@@ -63,8 +63,8 @@ describe("cro.process.run #loop", function()
   end)
 
   it("breaks when time is over, with what was said so far", function()
-    local err = broken(run { "sh", "-c", "echo partial; exec sleep 10", timeout = 0.1 }, "timeout",
-      "'sh' did not end within 0.1 s")
+    local err = broken(run { "sh", "-c", "echo partial; exec sleep 10", timeout = 0.5 }, "timeout",
+      "'sh' did not end within 0.5 s")
     assert.same({ "partial\n", "SIGTERM" }, { err.stdout, err.signal })
   end)
 

@@ -252,13 +252,27 @@ static void the_environment_is_what_is_given(void)
   cro_loop_destroy(self.loop);
 }
 
+/* Runs a script until it has written something. */
+static void run_until_ready(child *self, const char *script)
+{
+  char ready;
+  int ends[2];
+
+  CHECK_INT(0, cro_pipe_open(ends));
+  given[0] = given[2] = CRO_SPAWN_NULL;
+  given[1] = ends[1];
+  CHECK_INT(0, shell(self, script, give));
+  cro_fd_close(ends[1]);
+  CHECK_INT(1, read(ends[0], &ready, 1));
+  cro_fd_close(ends[0]);
+}
+
 static void stop_kills_what_does_not_heed(void)
 {
   child self;
 
   open_loop(&self);
-  CHECK_INT(0, shell(&self, "trap '' TERM; while :; do sleep 0.01; done", NULL));
-  spin(self.loop, 50);
+  run_until_ready(&self, "trap '' TERM; echo; while :; do sleep 0.01; done");
   cro_process_stop(self.process, SIGTERM, 30);
   cro_process_stop(self.process, SIGTERM, 60000); /* does not put it off */
   UNTIL(self.loop, self.ends == 1);
@@ -287,7 +301,7 @@ static void the_end_of_the_loop_ends_them(void)
   int pid;
 
   open_loop(&self);
-  CHECK_INT(0, shell(&self, "trap '' TERM HUP; while :; do sleep 0.01; done", NULL));
+  run_until_ready(&self, "trap '' TERM HUP; echo; while :; do sleep 0.01; done");
   pid = cro_process_pid(self.process);
   CHECK_INT(1, cro_processes_end(self.loop, 0));
   cro_loop_destroy(self.loop);
