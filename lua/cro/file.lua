@@ -118,6 +118,8 @@ end
 ---@return cro.Promise
 function file.write(path, data, given) return require("cro.file.save").save("file.write", path, data, given) end
 
+local APPEND = { exclusive = "boolean", sync = "boolean", mode = request.MODE }
+
 --- Writes at the end of a file, which is made when it is not there. Options as of `write`.
 ---@param path string
 ---@param data string|cro.Supply
@@ -125,7 +127,7 @@ function file.write(path, data, given) return require("cro.file.save").save("fil
 ---@return cro.Promise
 function file.append(path, data, given)
   local opts = { append = true }
-  for key, value in pairs(given or {}) do
+  for key, value in pairs(options.check("file.append", given, APPEND)) do
     opts[key] = value
   end
   return require("cro.file.save").save("file.append", path, data, opts)
@@ -290,6 +292,12 @@ function file.chown(path, uid, gid, given)
   })
 end
 
+local function check_time(position, seconds)
+  options.argument("file.utime", position, seconds, "number")
+  if math.abs(seconds) < 2 ^ 53 then return end
+  errors.misuse(("file.utime: argument %d: seconds since 1970 expected, got %s"):format(position, tostring(seconds)))
+end
+
 --- Sets when a file was last read and changed, in seconds since 1970. `follow = false`
 --- means a link itself.
 ---@param path string
@@ -299,8 +307,8 @@ end
 ---@return cro.Promise
 function file.utime(path, atime, mtime, given)
   local opts = options.check("file.utime", given, { follow = "boolean" })
-  options.argument("file.utime", 2, atime, "number")
-  options.argument("file.utime", 3, mtime, "number")
+  check_time(2, atime)
+  check_time(3, mtime)
   return ask("utime", "file.utime", path, {
     atime = atime, mtime = mtime, flags = opts.follow == false and flags.nofollow or 0,
   })
@@ -311,8 +319,7 @@ end
 ---@param size integer|nil 0 by default
 ---@return cro.Promise
 function file.truncate(path, size)
-  options.argument("file.truncate", 2, size or 0, "integer")
-  if (size or 0) < 0 then errors.misuse("file.truncate: a size of 0 or more expected, got " .. size) end
+  request.check_offset("file.truncate", 2, size)
   return ask("truncate", "file.truncate", path, { length = size or 0 })
 end
 

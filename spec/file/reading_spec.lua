@@ -1,5 +1,6 @@
 local cro = require "cro"
 local folder = require "spec.support.folder"
+local children = require "spec.support.children"
 local program = require "spec.support.program"
 local await, broken, refused = cro.await, folder.broken, folder.refused
 local file = cro.file
@@ -122,6 +123,7 @@ describe("a file as a supply #loop", function()
       end)
     end)
     assert.equal(size, got)
+    if children.sanitized() then return end -- which keeps freed memory
     assert.is_true(most - before < 24 * 1024 * 1024, ("grew by %d MiB"):format((most - before) / 1048576))
   end)
 end)

@@ -44,6 +44,7 @@ enum {
 /* Of paths: `path`, and `to` where there are two. */
 #define CRO_FS_PATH_OPS(X)                                                             \
   X(OPEN, open)         /* READ, WRITE, CREATE, TRUNCATE, EXCLUSIVE, APPEND, mode;     \
+                           CRO_E_AGAIN for a pipe to write that nobody reads yet;      \
                            TEMP: a new file of a random name, `path` and `to` around   \
                            it -> file; data: its path */                               \
   X(LOAD, load)         /* length: the most that is read -> data */                    \

@@ -137,6 +137,14 @@ static int adopt(cro_fs *self, int fd, const char *path)
                         fs_has(self, CRO_FS_F_APPEND));
 }
 
+/* A pipe that nobody reads yet cannot be opened to write without blocking. */
+static bool lacks_reader(const char *path, int fd)
+{
+  struct stat st;
+
+  return fd == -ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 int fs_op_open(cro_fs *self)
 {
   bool temp = fs_has(self, CRO_FS_F_TEMP);
@@ -145,7 +153,7 @@ int fs_op_open(cro_fs *self)
   int rc;
 
   if (fd < 0)
-    return fd;
+    return lacks_reader(self->in.path.at, fd) ? -EAGAIN : fd;
   rc = adopt(self, fd, temp ? self->data.at : self->in.path.at);
   if (rc == 0)
     return 0;

@@ -21,7 +21,7 @@ static int open_regular(const char *path, int flags, int mode, struct stat *st)
   int fd = fs_open(path, flags, mode);
 
   if (fd < 0)
-    return fd;
+    return fd == -ENXIO ? -ESPIPE : fd;
   if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
     return fd;
   (void)fs_close(fd);

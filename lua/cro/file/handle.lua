@@ -53,11 +53,8 @@ end
 ---@param offset integer|nil
 ---@return cro.Promise
 function File:read(n, offset)
-  options.argument("file:read", 1, n or 0, "integer")
-  options.argument("file:read", 2, offset or 0, "integer")
-  if (n or 0) < 0 or (offset or 0) < 0 then
-    errors.misuse(("file:read: numbers of 0 or more expected, got %s, %s"):format(tostring(n), tostring(offset)))
-  end
+  request.check_offset("file:read", 1, n)
+  request.check_offset("file:read", 2, offset)
   return wrong_way(self, "read", "writing") or ask(self, "read", { length = n or reading.CHUNK, offset = offset or -1 })
 end
 
@@ -68,10 +65,7 @@ end
 ---@return cro.Promise
 function File:write(data, offset)
   options.argument("file:write", 1, data, "string")
-  options.argument("file:write", 2, offset or 0, "integer")
-  if (offset or 0) < 0 then
-    errors.misuse(("file:write: an offset of 0 or more expected, got %s"):format(tostring(offset)))
-  end
+  request.check_offset("file:write", 2, offset)
   return wrong_way(self, "write", "reading") or ask(self, "write", { data = data, offset = offset or -1 })
 end
 
@@ -99,7 +93,7 @@ function File:seek(whence, offset)
   if not how then
     errors.misuse(('file:seek: "set", "cur" or "end" expected, got %s'):format(options.show(whence)))
   end
-  options.argument("file:seek", 2, offset or 0, "integer")
+  request.check_offset("file:seek", 2, offset, true)
   return ask(self, "seek", { mode = how, offset = offset or 0 })
 end
 
@@ -120,12 +114,12 @@ end
 ---@param size integer|nil 0 by default
 ---@return cro.Promise
 function File:truncate(size)
-  options.argument("file:truncate", 1, size or 0, "integer")
-  if (size or 0) < 0 then errors.misuse("file:truncate: a size of 0 or more expected, got " .. size) end
+  request.check_offset("file:truncate", 1, size)
   return ask(self, "ftruncate", { length = size or 0 })
 end
 
---- How long a lock that is held is left alone before it is tried again, in seconds.
+--- Seconds between two looks at a pipe that nobody reads, and at a lock that another
+--- holds: the first and the longest.
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1
 
 local function try_lock(self, state, pause)
@@ -190,6 +184,29 @@ function File:close()
   return promise
 end
 
+local function try_open(state, pause)
+  state.doing = request.run(state.op, state.name, state.args, function(value, err, path)
+    if not err or err.kind ~= "again" then return state.fn(value, err, path) end
+    state.doing = fiber.timer(pause, function() return try_open(state, math.min(pause * 2, LONGEST_PAUSE)) end)
+  end)
+end
+
+--- Opens a file of the core. A pipe that is opened to write waits for its reader.
+---@param op string
+---@param name string
+---@param args table
+---@param fn fun(box: any, err: cro.Error|nil, path: string|nil)
+---@return { cancel: fun(self: table) }
+function handles.open_box(op, name, args, fn)
+  local state = { op = op, name = name, args = args, fn = fn, doing = false }
+  function state:cancel()
+    local doing = self.doing
+    if doing then (doing.cancel or doing.close)(doing) end
+  end
+  try_open(state, FIRST_PAUSE)
+  return state
+end
+
 local function close(self) return self:close() end
 
 --- Opens something that its scope will close.
@@ -207,7 +224,7 @@ function handles.opening(op, name, args, kind, wrap, undo)
     if running then running:cancel() end
   end)
   ticket = scope.opening(kind, function() promise:cancel() end)
-  running = request.run(op, name, args, function(value, err, path)
+  running = handles.open_box(op, name, args, function(value, err, path)
     if err then
       scope.disown(ticket)
       return Promise.settle_broken(promise, err)

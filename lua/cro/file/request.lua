@@ -94,7 +94,25 @@ request.MODE = { "integer", check = is_mode }
 --- The option spec of a number of bytes.
 request.BYTES = { "integer", check = function(n) return n >= 1, "1 or more" end }
 
+--- No file is larger, and numbers beyond it are not exact.
+local FARTHEST = 2 ^ 53
+
+local function is_offset(n) return n >= 0 and n <= FARTHEST, "0 to 2^53" end
+
 --- The option spec of an offset.
-request.OFFSET = { "integer", check = function(n) return n >= 0, "0 or more" end }
+request.OFFSET = { "integer", check = is_offset }
+
+--- Checks a number of bytes or an offset that is an argument; nil will do.
+---@param name string
+---@param position integer
+---@param n any
+---@param signed boolean|nil negative ones too
+function request.check_offset(name, position, n, signed)
+  if n == nil then return end
+  options.argument(name, position, n, "integer")
+  if is_offset(signed and math.abs(n) or n) then return end
+  errors.misuse(("%s: argument %d: a number from %s to 2^53 expected, got %s"):format(
+    name, position, signed and "-2^53" or "0", tostring(n)))
+end
 
 return request

@@ -43,7 +43,16 @@ local function open_target(name, path, opts)
   local sum = flags.write + flags.create + (opts.append and flags.append or opts.exclusive and 0 or flags.truncate)
     + request.flags_of(opts, "exclusive")
   local args = { path = path, flags = sum, mode = opts.mode or 438 }
-  return request.promise("open", name, args, nil, function(box) return handles.wrap(box, path) end):await()
+  local opening
+  local promise = Promise.made(function() opening:cancel() end)
+  opening = handles.open_box("open", name, args, function(box, err)
+    if err then return Promise.settle_broken(promise, err) end
+    return Promise.settle_kept(promise, handles.wrap(box, path))
+  end)
+  local ok, result = pcall(Promise.await, promise)
+  if ok then return result end
+  opening:cancel() -- it may wait for a pipe's reader
+  error(result, 0)
 end
 
 local function pour(name, path, source, handle)
@@ -71,7 +80,7 @@ end
 ---@async
 local function save_pieces(name, path, source, opts)
   -- Whoever is cancelled here would leave a file beside.
-  local handle = cleanup.shield(open_target, name, path, opts)
+  local handle = opts.atomic and cleanup.shield(open_target, name, path, opts) or open_target(name, path, opts)
   local ok, err = xpcall(function()
     if type(source) == "string" then
       handle:write(source):await()
