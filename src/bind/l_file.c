@@ -73,7 +73,8 @@ static void push_error(lua_State *L, const request_box *box, int err, int system
   lcro_pushbytes(L, path);
   lua_setfield(L, -2, "path");
   push_subject(L, box, path, to);
-  lua_pushfstring(L, "%s %s: %s", box->name, lua_tostring(L, -1), text_of(err, system));
+  lua_pushfstring(L, "%s%s%s: %s", box->name, path.len > 0 ? " " : "",
+                  lua_tostring(L, -1), text_of(err, system));
   lua_setfield(L, -3, "message");
   lua_pop(L, 1);
   if (box->op == CRO_FS_WRITE) {
