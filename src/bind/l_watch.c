@@ -168,7 +168,7 @@ static void push_kinds(lua_State *L)
     { "changed", CRO_WATCH_CHANGED },   { "appeared", CRO_WATCH_APPEARED },
     { "gone", CRO_WATCH_GONE },         { "self_gone", CRO_WATCH_SELF_GONE },
     { "ended", CRO_WATCH_ENDED },       { "folder", CRO_WATCH_FOLDER },
-    { "overflow", CRO_WATCH_OVERFLOW }, { "maybe", CRO_WATCH_MAYBE },
+    { "overflow", CRO_WATCH_OVERFLOW },
   };
 
   lua_newtable(L);

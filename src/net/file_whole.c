@@ -212,11 +212,23 @@ static int copy_by_hand(cro_fs *self, int from, int to)
   }
 }
 
+static ssize_t copy_in_kernel(int from, int to)
+{
+#ifdef __linux__
+  return copy_file_range(from, NULL, to, NULL, 16 * fs_big_chunk, 0);
+#else
+  (void)from;
+  (void)to;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
 /* Some file systems say 0 although there is more (those whose files have no size). */
 static int copy_bytes(cro_fs *self, int from, int to)
 {
   while (!fs_cancelled(self)) {
-    ssize_t n = copy_file_range(from, NULL, to, NULL, 16 * fs_big_chunk, 0);
+    ssize_t n = copy_in_kernel(from, to);
 
     if (n > 0) {
       self->out.number += (uint64_t)n;

@@ -1,4 +1,6 @@
-/* On Linux: one inotify descriptor, polled. Elsewhere see watch_uv.c. */
+/* One inotify descriptor, polled. libuv's own events of files would do elsewhere, but
+ * they lose what the kernel's queue cannot hold without a word, and do not say whether
+ * a name came or went: until there is something better, other systems refuse. */
 #include "net/watch.h"
 
 #include "net/net.h"
@@ -187,6 +189,51 @@ void net_watches_close(cro_loop *loop)
 {
   while (!cro_list_empty(&loop->watches))
     cro_watch_close(CRO_CONTAINER(loop->watches.next, cro_watch, node));
+}
+
+#else
+
+int cro_watch_open(cro_watch **out, cro_loop *loop, void (*readable)(void *arg),
+                   void *arg, int *system)
+{
+  (void)out;
+  (void)loop;
+  (void)readable;
+  (void)arg;
+  *system = 0;
+  return CRO_E_NOTSUP;
+}
+
+int cro_watch_add(cro_watch *watch, cro_bytes path, unsigned how, int *system)
+{
+  (void)watch;
+  (void)path;
+  (void)how;
+  *system = 0;
+  return CRO_E_NOTSUP;
+}
+
+void cro_watch_remove(cro_watch *watch, int id)
+{
+  (void)watch;
+  (void)id;
+}
+
+int cro_watch_take(cro_watch *watch, cro_watch_event *out)
+{
+  (void)watch;
+  (void)out;
+  return 0;
+}
+
+void cro_watch_close(cro_watch *watch)
+{
+  (void)watch;
+}
+
+void net_watches_close(cro_loop *loop)
+{
+  (void)loop;
 }
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "net/loop.h"
 
-/* Linux alone tells overflows, and what became of a name. */
+/* Elsewhere cro_watch_open answers CRO_E_NOTSUP. */
 #ifdef __linux__
 #define CRO_WATCH_INOTIFY 1
 #endif
@@ -29,7 +29,6 @@ typedef enum cro_watch_what {
   CRO_WATCH_ENDED = 1 << 4,     /* this id tells no more and may be forgotten */
   CRO_WATCH_FOLDER = 1 << 5,    /* the name is a folder's */
   CRO_WATCH_OVERFLOW = 1 << 6,  /* events were lost; of all ids */
-  CRO_WATCH_MAYBE = 1 << 7,     /* appeared or gone, the system does not say which */
 } cro_watch_what;
 
 typedef struct cro_watch_event {
