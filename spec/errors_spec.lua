@@ -49,18 +49,19 @@ describe("cro.errors", function()
 
   it("notes the awaits it passed, without end only up to a bound", function()
     local err = errors.new("error", "m")
-    for _ = 1, 100 do
+    for i = 1, 100 do
       errors.awaited(err)
+      errors.passed(err, "step " .. i)
     end
-    assert.is_true(#err.awaited > 5)
-    assert.is_true(#err.awaited < 50)
+    assert.is_true(#err.trail > 5)
+    assert.is_true(#err.trail < 50)
     assert.equal("text", errors.awaited "text")
   end)
 
   it("describes an error with its traceback, awaits and causes", function()
     local cause = errors.new("error", "the cause")
-    local err = errors.new("error", "the error", { cause = cause, traceback = "\nthe traceback", awaited = { "a:1" } })
-    assert.equal("the error\nthe traceback\n  awaited at a:1\ncaused by: the cause", errors.describe(err))
+    local err = errors.new("error", "the error", { cause = cause, traceback = "\nthe traceback", trail = { "awaited at a:1" } })
+    assert.equal("the error\nthe traceback\nawaited at a:1\ncaused by: the cause", errors.describe(err))
     assert.equal("text", errors.describe "text")
   end)
 
@@ -83,6 +84,6 @@ describe("cro.errors", function()
     local err = errors.new("error", "m")
     local thread = coroutine.create(errors.awaited)
     coroutine.resume(thread, err)
-    assert.same({}, err.awaited or {})
+    assert.same({}, errors.trail(err))
   end)
 end)

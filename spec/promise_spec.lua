@@ -110,7 +110,7 @@ describe("cro.promise", function()
     assert.equal(1, cro.now())
     local where = Promise.broken "again"
     pcall(function() where:await() end)
-    assert.matches("promise_spec.lua:%d+", where:cause().awaited[1])
+    assert.matches("promise_spec.lua:%d+", where:cause().trail[1])
   end))
 
   describe("start", function()

@@ -28,7 +28,7 @@ describe("a time limit", function()
     assert.equal("timed out after 1.5 s", err.message)
     assert.equal(1.5, err.seconds)
     assert.equal(1.5, cro.now())
-    assert.matches("promises_spec.lua:%d+", err.awaited[1])
+    assert.matches("promises_spec.lua:%d+", err.trail[1])
   end))
 
   it("cancels what others were to settle", world.inside(function()

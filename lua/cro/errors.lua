@@ -4,6 +4,7 @@
 --- `tostring` is its message. Programming mistakes are plain strings with a
 --- position instead, raised by `misuse` at the first line outside this library.
 --- Tables that a script raises itself are never wrapped or changed.
+local stacks = require "cro.traceback"
 
 ---@class cro.Error
 ---@field kind string what went wrong, for programs: "error", "cancelled", "stop", ...
@@ -11,7 +12,7 @@
 ---@field phase string|nil what was being done
 ---@field cause any the error beneath this one
 ---@field traceback string|nil where it was raised
----@field awaited string[]|nil the places that awaited it on the way up
+---@field trail string[]|nil the way it took: "awaited at ...", "in the supply block at ..."
 local Error = {}
 Error.__index = Error
 Error.__name = "cro.Error"
@@ -22,8 +23,8 @@ function Error.__concat(left, right) return tostring(left) .. tostring(right) en
 
 local errors = {}
 
---- An await that is passed up a long chain must not grow the error for ever.
-local MAX_AWAITED = 16
+--- An error that is passed up a long chain must not grow for ever.
+local MAX_TRAIL = 16
 --- Fields of a raised table that are shown.
 local MAX_FIELDS = 8
 --- Causes of causes that are shown; they may go in a circle.
@@ -80,7 +81,8 @@ end
 function errors.traceback(value)
   local known = traces[value]
   if getmetatable(value) == Error then known = value.traceback end
-  return type(known) == "string" and known:gsub("^\n", "") or nil
+  if type(known) ~= "string" then return nil end
+  return stacks.trim((known:gsub("^\n", "")))
 end
 
 --- What `tostring` says of a value, whatever its `__tostring` does.
@@ -115,20 +117,8 @@ function errors.trace(value)
   return value
 end
 
-local library = debug.getinfo(1, "S").source:match("^(.*)errors%.lua$") or "@cro/"
-
 --- The first place on the stack that is not part of this library: "file:line", or "?".
----@return string
-function errors.place()
-  for level = 2, 200 do
-    local info = debug.getinfo(level, "Sl")
-    if not info then break end
-    if info.currentline > 0 and info.source:sub(1, #library) ~= library then
-      return info.short_src .. ":" .. info.currentline
-    end
-  end
-  return "?"
-end
+errors.place = stacks.place
 
 --- Raises a programming mistake, naming the line of the script that made it.
 ---@param message string
@@ -137,15 +127,49 @@ function errors.misuse(message)
   error(place == "?" and message or place .. ": " .. message, 0)
 end
 
+--- The way that tables of the script took.
+local trails = setmetatable({}, { __mode = "k" })
+
+--- Notes a step of the way of an error. A step that was just noted is not noted again.
+---@param err any
+---@param step string such as "awaited at app.lua:3"
+---@return any err
+function errors.passed(err, step)
+  if type(err) ~= "table" or errors.is_unwinding(err) then return err end
+  local own = getmetatable(err) == Error
+  local trail = own and rawget(err, "trail") or trails[err]
+  if type(trail) ~= "table" then trail = {} end
+  if #trail < MAX_TRAIL and trail[#trail] ~= step then trail[#trail + 1] = step end
+  if own then err.trail = trail else trails[err] = trail end
+  return err
+end
+
+--- Notes the block that an error broke, and returns the error.
+---@param err any
+---@param block cro.Block
+---@return any
+function errors.through(err, block)
+  local opened = block.origin and ", opened at " .. block.origin or ""
+  return errors.passed(err, ("in the %s block at %s%s"):format(
+    block.waiter and "react" or "supply", stacks.defined(block.body), opened))
+end
+
 --- Notes that the error passed through an await of the script, and returns it.
 ---@param err any
 ---@return any
 function errors.awaited(err)
-  if getmetatable(err) ~= Error or errors.is_unwinding(err) then return err end
-  local awaited, place = err.awaited or {}, errors.place()
-  if #awaited < MAX_AWAITED and place ~= "?" then awaited[#awaited + 1] = place end
-  err.awaited = awaited
-  return err
+  if type(err) ~= "table" or errors.is_unwinding(err) then return err end
+  local stack = stacks.stack()
+  return stack and errors.passed(err, "awaited at " .. stack) or err
+end
+
+--- The way an error took from where it was raised: what awaited it, which blocks it came
+--- through, the first first.
+---@param err any
+---@return string[]
+function errors.trail(err)
+  if getmetatable(err) == Error then return rawget(err, "trail") or {} end
+  return type(err) == "table" and trails[err] or {}
 end
 
 --- A raised value as text: a table that says nothing of itself is shown by its fields.
@@ -165,11 +189,10 @@ end
 local function story(err, depth)
   local own = getmetatable(err) == Error
   local lines = { own and text_of(err.message) or raw_text(err), errors.traceback(err) }
-  if not own then return table.concat(lines, "\n") end
-  for _, place in ipairs(err.awaited or {}) do
-    lines[#lines + 1] = "  awaited at " .. text_of(place)
+  for _, step in ipairs(errors.trail(err)) do
+    lines[#lines + 1] = text_of(step)
   end
-  if err.cause ~= nil and depth < MAX_CAUSES then
+  if own and err.cause ~= nil and depth < MAX_CAUSES then
     lines[#lines + 1] = "caused by: " .. story(err.cause, depth + 1)
   end
   return table.concat(lines, "\n")

@@ -11,6 +11,8 @@ local ring = require "cro.ring"
 local roots = require "cro.roots"
 local turn = require "cro.turn"
 
+local DEBUG = require("cro.traceback").DEBUG
+
 local line = {}
 
 --- Values that may queue for a live source when nobody says otherwise.
@@ -184,6 +186,7 @@ function line.whenever(block, supply, handler)
     latest.next, self.prev = self, latest
   end
   block.lines = self
+  if DEBUG then self.origin = errors.place() end
   block.open = block.open + 1
   local ok, err = pcall(source.open, source, self)
   if ok then return self end

@@ -18,7 +18,7 @@ local OUTSIDE = S.OUTSIDE
 local trace, push, pause, check = errors.trace, fiber.push, fiber.pause, fiber.check
 local program, owner_here, starter = scope.program, scope.here, scope.starter
 local begin_job, end_job = scope.begin_job, scope.end_job
-local DEBUG = os.getenv "CRO_DEBUG" == "1"
+local DEBUG = require("cro.traceback").DEBUG
 
 ---@class cro.Promise
 ---@field private state string "planned", "kept" or "broken"
@@ -250,6 +250,7 @@ local function run_derived(self)
   if owner then rec.job = false end
   if self.state ~= "planned" then return end
   if ok then return settle(self, "kept", value) end
+  if DEBUG then errors.passed(value, "in a callback attached at " .. self.origin) end
   return break_it(self, value)
 end
 
@@ -296,6 +297,7 @@ local function run_started(self)
   if rec.used then fiber.end_job(rec, not ok) end
   if owner then end_job(rec) end
   if ok then return settle(self, "kept", value) end
+  if DEBUG then errors.passed(value, "started at " .. self.origin) end
   return break_it(self, value)
 end
 

@@ -16,6 +16,8 @@ local turn = require "cro.turn"
 local Supply = require "cro.supply"
 local Supplier = require "cro.supplier"
 
+local DEBUG = require("cro.traceback").DEBUG
+
 local react = {}
 
 --- A longer chain is a mistake, or somebody else's recursion: each block of it is a
@@ -42,11 +44,12 @@ end
 
 local function add_closer(block, fn) block.closers = cleanup.add(block.closers, fn) end
 
-local function new_block(target, level, waiter)
+local function new_block(target, level, waiter, body)
   -- Constants only, the rest below: LuaJIT sizes the table for what is constant.
   local block = setmetatable({
     is_block = true,
     is_owner = true,
+    body = false,
     held = false, -- what its code has opened, see cro.scope
     jobs = false,
     taps = false,
@@ -79,7 +82,8 @@ local function new_block(target, level, waiter)
     prev = false,
   }, Block)
   block.closing_with, block.run, block.level = add_closer, turn.drain, level
-  block.down, block.line, block.waiter = target, target, waiter
+  block.down, block.line, block.waiter, block.body = target, target, waiter, body
+  if DEBUG then block.origin = errors.place() end
   return block
 end
 
@@ -197,7 +201,7 @@ function react.react(body)
     errors.misuse("react: expected a function, got a " .. type(body))
   end
   local rec, outer = fiber.may_wait "react", S.scope
-  local block = new_block(false, 0, rec)
+  local block = new_block(false, 0, rec, body)
   block.outer, block.under, block.busy = outer, outer, rec
   roots.add_block(block)
   S.scope = block
@@ -228,7 +232,7 @@ local function open_block(source, target)
   if level > MAX_CHAIN then
     errors.misuse(("a chain of more than %d supply blocks"):format(MAX_CHAIN))
   end
-  local block = new_block(target, level, false)
+  local block = new_block(target, level, false, source.body)
   target.upstream, target.closer = block, close_block
   return fiber.run_now(run_body, block, source.body)
 end

@@ -220,7 +220,7 @@ end
 
 local function fail(owner, err)
   if owner.plain then return fail_plain(owner, err) end
-  if not owner.ended then return end_block(owner, "quit", err) end
+  if not owner.ended then return end_block(owner, "quit", errors.through(err, owner)) end
   if not errors.is_unwinding(err) then fiber.report("error in a block that was ending", err) end
 end
 
@@ -255,6 +255,7 @@ end
 failed = function(owner, line, err)
   if err == LAST then return run_last(line) end
   if errors.is_stop(err) then return stray_stop(owner, err) end
+  if line.origin then errors.passed(err, "in the whenever at " .. line.origin) end
   if line.handling or owner.ended then return fail(owner, err) end
   close_line(line)
   return deliver_quit(owner, line, err)
