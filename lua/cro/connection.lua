@@ -101,13 +101,16 @@ function Connection:supply()
       end
       set(self, READ)
       local ended = false
-      start(self, sink, function(kind, value) -- names no self: the core keeps it until the box is collected
-        if kind == "value" then return sink:value(value) end
-        ended = kind
-        if kind == "done" then return sink:done() end
-        return sink:quit(value)
+      start(self, sink, function(kind, value) -- leads to no self: the core keeps it until the box is collected
+        if kind == "value" then return sink and sink:value(value) end
+        local last = sink
+        ended, sink = kind, nil
+        if not last then return end
+        if kind == "done" then return last:done() end
+        return last:quit(value)
       end)
       return function()
+        sink = nil
         if ended == "quit" then return scope.disown(self) end
         if not ended then self:close() end -- done is the peer's side only: answers may still be written
       end

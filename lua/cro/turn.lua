@@ -60,6 +60,7 @@ end
 local post = turn.post
 
 local function conclude(block)
+  block.body = false -- which may name what is to be collected now
   if block.lent then cleanup.seal(block) end
   if block.line then
     return turn.finish_line(block.line, block.ended == "quit" and QUIT or DONE, block.err)
