@@ -376,6 +376,7 @@ void net_files_close(cro_loop *loop);
 
 /* At the end of the loop: kills and reaps what is not detached, forgets the rest. */
 void net_processes_close(cro_loop *loop);
+
 /* --- udp -------------------------------------------------------------------------- */
 
 /* At the end of the loop: closes every datagram socket, open or about to be. */
