@@ -101,6 +101,29 @@ describe("sleeping fibers", function()
     assert.same({ "two", "ten" }, log)
   end))
 
+  it("wake at the tick they asked for, where the clock's digits have grown scarce", function()
+    local now, timer
+    fiber.install {
+      tick = 0.001,
+      now = function() return now end,
+      notify = function() end,
+      report = error,
+      timer = function(seconds, fn)
+        timer = { seconds = seconds, fn = fn, close = function() end }
+        return timer
+      end,
+    }
+    for ms = 32770000, 32770200 do
+      now = ms * 1e6 / 1e9
+      fiber.start(sleep, 0.05)
+      fiber.turn()
+      assert.is_true(math.abs(timer.seconds - 0.05) < 1e-7, ms .. ": " .. timer.seconds)
+      now = now + timer.seconds
+      fiber.run_now(timer.fn)
+      fiber.turn()
+    end
+  end)
+
   it("share a list within a tick of the host's clock, and never wake early", function()
     local now, timers = 0, {}
     fiber.install {

@@ -21,6 +21,11 @@ local function send_then_read_late(port, first, second)
   return table.concat(parts), how
 end
 
+--- The body of an `it`, in virtual time: "long enough" is until nothing more comes.
+local function timed(fn)
+  return function() cro.test.clock(fn) end
+end
+
 local function listen(handler)
   local bound = Promise.new()
   local tap = cro.tcp.listen("127.0.0.1", 0, { bound = function(_, port) bound:keep(port) end }):tap(handler)
@@ -31,7 +36,7 @@ describe("an orderly close #loop", function()
   local junk = ("x"):rep(20000)
   local answer = ("a"):rep(100000)
 
-  it("delivers what was written to a peer whose input nobody has read", function()
+  it("delivers what was written to a peer whose input nobody has read", timed(function()
     local port, tap = listen(function(connection)
       connection:write(answer)
       connection:close()
@@ -40,9 +45,9 @@ describe("an orderly close #loop", function()
     assert.equal("fin", how)
     assert.is_true(got == answer)
     tap:close()
-  end)
+  end))
 
-  it("delivers it to a peer that is read to the half and goes on sending", function()
+  it("delivers it to a peer that is read to the half and goes on sending", timed(function()
     local port, tap = listen(function(connection)
       local tapped
       tapped = connection:supply():tap(function()
@@ -54,7 +59,7 @@ describe("an orderly close #loop", function()
     assert.equal("fin", how)
     assert.is_true(#got >= #answer)
     tap:close()
-  end)
+  end))
 
   it("keeps closed() when all is sent, not when the peer has closed too", function()
     local closed = Promise.new()
@@ -72,7 +77,7 @@ describe("an orderly close #loop", function()
     tap:close()
   end)
 
-  it("delivers a server's refusals, however much the peer has sent", function()
+  it("delivers a server's refusals, however much the peer has sent", timed(function()
     local application = r.route { r.post("/", { max_body = 10 }, function(c) c:text(await(c:body_text())) end) }
     local service = http.server {
       host = "127.0.0.1", port = 0, application = application, limits = { connections = 1 },
@@ -94,7 +99,7 @@ describe("an orderly close #loop", function()
     assert.equal("fin", how)
     held:abort()
     await(service:stop { now = true })
-  end)
+  end))
 
   it("loses a connection to whoever writes on and on without waiting", function()
     local accepted = Promise.new()

@@ -153,8 +153,11 @@ end
 function sleepers.add(rec, seconds)
   local due = fiber.now() + seconds
   if fiber.host ~= host then use_host() end
-  -- No time at all is over at once, however fresh the tick is.
-  if tick then due = (seconds > 0 and math.ceil or math.floor)(due / tick) * tick end
+  if tick and seconds > 0 then
+    due = math.ceil((due - NEARLY) / tick) * tick
+  elseif tick then
+    due = math.floor(due / tick) * tick -- no time at all is over at once
+  end
   local bucket = by_due[due] or new_bucket(due)
   local at = bucket[LAST] + 1
   bucket[at] = rec

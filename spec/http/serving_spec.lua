@@ -21,6 +21,11 @@ describe("http.server over sockets #loop", function()
     service = nil
   end)
 
+  --- The body of an `it`, in virtual time: what sleeps costs nothing.
+  local function timed(fn)
+    return function() cro.test.clock(fn) end
+  end
+
   local function ask(...) return wire.ask(service, ...) end
 
   it("takes the host of an absolute target for the request's, whatever Host says", function()
@@ -209,7 +214,7 @@ describe("http.server over sockets #loop", function()
       assert.equal(64 * 65536, #ask("GET", "/large").body)
     end)
 
-    it("close their supply when the peer has gone", function()
+    it("close their supply when the peer has gone", timed(function()
       local _, port = service:address()
       local conn = cro.await(cro.tcp.connect("127.0.0.1", port))
       cro.await(conn:write(wire.request("GET", "/ticks")))
@@ -220,7 +225,7 @@ describe("http.server over sockets #loop", function()
         cro.sleep(0.02)
       end
       assert.same({ "closed" }, seen)
-    end)
+    end))
   end)
 
   describe("starting and stopping", function()
@@ -241,7 +246,7 @@ describe("http.server over sockets #loop", function()
       assert.truthy(tostring(err):find(expected, 1, true), tostring(err))
     end)
 
-    it("lets a running request come to its end", function()
+    it("lets a running request come to its end", timed(function()
       start(app)
       local asked = cro.start(function() return ask("GET", "/slow") end)
       cro.sleep(0.05)
@@ -249,9 +254,9 @@ describe("http.server over sockets #loop", function()
       assert.equal("slow", cro.await(asked).body)
       assert.is_true(cro.await(stopped))
       assert.is_nil(service:address())
-    end)
+    end))
 
-    it("ends at once when told so", function()
+    it("ends at once when told so", timed(function()
       start(app)
       local began = cro.now()
       local asked = cro.start(function() return pcall(ask, "GET", "/slow") end)
@@ -259,7 +264,7 @@ describe("http.server over sockets #loop", function()
       assert.is_false(cro.await(service:stop { now = true }))
       assert.is_false(cro.await(asked))
       assert.is_true(cro.now() - began < 0.2)
-    end)
+    end))
   end)
 
   describe("with a transform as application", function()

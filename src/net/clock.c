@@ -105,7 +105,6 @@ int cro_clock_pass(cro_loop *loop, uint64_t ns, void (*done)(void *arg, int err)
   clock->done = done;
   clock->arg = arg;
   clock->quiet = clock->restless = 0;
-  clock->stirred = true; /* what was sent before counts too */
   cro_loop_again(loop);
   return 0;
 }
