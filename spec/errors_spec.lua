@@ -26,14 +26,15 @@ describe("cro.errors", function()
     local first = err.traceback
     assert.equal(first, errors.trace(err).traceback)
     assert.is_nil(errors.trace(errors.STOP).traceback)
-    assert.is_nil(errors.trace(errors.new("cancelled", "c")).traceback)
+    assert.is_nil(errors.trace(errors.LAST).traceback)
     assert.matches("stack traceback", errors.trace("text").traceback, 1, true)
   end)
 
   it("tells what must not be swallowed", function()
     assert.is_true(errors.is_unwinding(errors.STOP))
     assert.is_true(errors.is_unwinding(errors.LAST))
-    assert.is_true(errors.is_unwinding(errors.new("cancelled", "c")))
+    assert.is_true(errors.is_unwinding(errors.UNHEARD))
+    assert.is_false(errors.is_unwinding(errors.new("cancelled", "of something else")))
     assert.is_false(errors.is_unwinding(errors.new("error", "e")))
     assert.is_false(errors.is_unwinding("stop"))
     assert.is_true(errors.is_stop(errors.STOP))
@@ -56,6 +57,29 @@ describe("cro.errors", function()
     assert.is_true(#err.trail > 5)
     assert.is_true(#err.trail < 50)
     assert.equal("text", errors.awaited "text")
+  end)
+
+  it("notes a place once, however many await there", function()
+    local err = errors.new("error", "m")
+    for _ = 1, 100 do
+      errors.awaited(err)
+      errors.passed(err, "another step")
+    end
+    assert.equal(2, #err.trail)
+  end)
+
+  it("makes of a stop, for others, that something was given up", function()
+    for _, stop in ipairs { errors.STOP, errors.LAST, errors.UNHEARD } do
+      local err = errors.outside(stop)
+      assert.is_false(errors.is_unwinding(err))
+      assert.is_true(errors.is_cancellation(err))
+      assert.matches(stop.message, err.message, 1, true)
+      assert.is_true(errors.is_cancellation(errors.wrap(stop)))
+    end
+    local other = errors.new("error", "m")
+    assert.equal(other, errors.outside(other))
+    assert.is_false(errors.is_cancellation(other))
+    assert.is_false(errors.is_cancellation { kind = "cancelled" })
   end)
 
   it("describes an error with its traceback, awaits and causes", function()

@@ -16,7 +16,7 @@ local function invoke(fn, ...) fn(...) end
 --- coroutine dies: C calls `fiber.dropped` if it resumed it, else `failed` is called.
 ---@param begin fun(): function, ... called inside the fiber
 ---@param finish fun(): boolean|nil true: call `begin` again at once; else the coroutine is idle
----@param failed fun(co: thread, err: any, traceback: string)
+---@param failed fun(co: thread, err: any, traceback: string, orderly: boolean)
 ---@return fun()
 function fiber.entry(begin, finish, failed)
   return function()
@@ -51,12 +51,15 @@ if jit then jit.off(fiber.entry, true) jit.off(invoke) end
 --- For C, after a coroutine it resumed itself has raised.
 ---@param co thread
 ---@param err any
-function fiber.dropped(co, err) -- luacheck: no unused args
+---@return boolean orderly it was unwound: nothing has failed
+function fiber.dropped(co, err)
   local rec = fiber.record_of(co, false)
-  if not rec then return end
+  if not rec then return false end
+  local orderly = fiber.is_orderly(rec, err)
   S.current, S.scope = rec.outer, rec.outer_scope
   rec.outer, rec.outer_scope = OUTSIDE, false
   if rec.used then fiber.end_job(rec, true) end
+  return orderly
 end
 
 --- Cancels the fiber that runs on a coroutine and what it has under way.

@@ -4,6 +4,11 @@
 --- `tostring` is its message. Programming mistakes are plain strings with a
 --- position instead, raised by `misuse` at the first line outside this library.
 --- Tables that a script raises itself are never wrapped or changed.
+---
+--- Two of them unwind the code they are raised in: a stop, and the cancellation of the
+--- running fiber. They are told by what they are, not by their kind: that something else
+--- was cancelled, or was stopped, is an ordinary error for whoever waits for it.
+local S = require "cro.state"
 local stacks = require "cro.traceback"
 
 ---@class cro.Error
@@ -47,23 +52,40 @@ end
 errors.STOP = errors.new("stop", "the block this code belongs to has ended")
 --- Unwinds a handler that called `last`.
 errors.LAST = errors.new("stop", "the source of this handler was ended by last()")
+--- Unwinds code whose values reach nobody any more.
+errors.UNHEARD = errors.new("stop", "nobody listens any more to what is emitted here")
+local STOP, LAST, UNHEARD = errors.STOP, errors.LAST, errors.UNHEARD
 
 --- Is this an error value of this library, rather than what a script raised itself?
 ---@param value any
 ---@return boolean
 function errors.is(value) return getmetatable(value) == Error end
 
---- True for what must not be swallowed: the end of a block, a cancellation.
----@param err any
----@return boolean
-function errors.is_unwinding(err)
-  return getmetatable(err) == Error and (err.kind == "stop" or err.kind == "cancelled")
-end
-
 --- Is this the end of a block, which unwinds the code that belongs to it?
 ---@param err any
 ---@return boolean
-function errors.is_stop(err) return getmetatable(err) == Error and err.kind == "stop" end
+function errors.is_stop(err) return err == STOP or err == LAST or err == UNHEARD end
+local is_stop = errors.is_stop
+
+--- True for what must not be swallowed: it unwinds the running code, because its block
+--- has ended or its fiber was cancelled.
+---@param err any
+---@return boolean
+function errors.is_unwinding(err) return is_stop(err) or (err and err == S.current.cancelled or false) end
+local is_unwinding = errors.is_unwinding
+
+--- Was something given up on purpose, whether or not that was the running fiber?
+---@param err any
+---@return boolean
+function errors.is_cancellation(err) return getmetatable(err) == Error and err.kind == "cancelled" end
+
+--- An error as others see it, who wait for the code that raised it: a stop is private.
+---@param err any
+---@return any
+function errors.outside(err)
+  if not is_stop(err) then return err end
+  return errors.new("cancelled", "it was stopped: " .. err.message)
+end
 
 --- Where tables of the script were raised, which have no place of their own for it.
 local traces = setmetatable({}, { __mode = "k" })
@@ -97,7 +119,7 @@ end
 ---@param traceback string|nil
 ---@return any
 function errors.wrap(value, traceback)
-  if type(value) == "table" then return value end
+  if type(value) == "table" then return errors.outside(value) end
   local message = value == nil and "an error without a message" or text_of(value)
   return errors.new("error", message, { traceback = traceback })
 end
@@ -111,7 +133,7 @@ function errors.trace(value)
     if not traces[value] then errors.remember(value, debug.traceback("", 2)) end
     return value
   end
-  if not value.traceback and not errors.is_unwinding(value) then
+  if not value.traceback and not is_unwinding(value) then
     value.traceback = debug.traceback("", 2)
   end
   return value
@@ -130,16 +152,20 @@ end
 --- The way that tables of the script took.
 local trails = setmetatable({}, { __mode = "k" })
 
---- Notes a step of the way of an error. A step that was just noted is not noted again.
+--- Notes a step of the way of an error. One that was noted is not noted again: many may
+--- wait for the same at one place.
 ---@param err any
 ---@param step string such as "awaited at app.lua:3"
 ---@return any err
 function errors.passed(err, step)
-  if type(err) ~= "table" or errors.is_unwinding(err) then return err end
+  if type(err) ~= "table" or is_unwinding(err) then return err end
   local own = getmetatable(err) == Error
   local trail = own and rawget(err, "trail") or trails[err]
   if type(trail) ~= "table" then trail = {} end
-  if #trail < MAX_TRAIL and trail[#trail] ~= step then trail[#trail + 1] = step end
+  for i = 1, #trail do
+    if trail[i] == step then return err end
+  end
+  if #trail < MAX_TRAIL then trail[#trail + 1] = step end
   if own then err.trail = trail else trails[err] = trail end
   return err
 end
@@ -158,7 +184,7 @@ end
 ---@param err any
 ---@return any
 function errors.awaited(err)
-  if type(err) ~= "table" or errors.is_unwinding(err) then return err end
+  if type(err) ~= "table" or is_unwinding(err) then return err end
   local stack = stacks.stack()
   return stack and errors.passed(err, "awaited at " .. stack) or err
 end

@@ -106,14 +106,20 @@ local function new_record(co)
   return setmetatable(rec, Record)
 end
 
+--- Was the fiber unwound, rather than that something has failed?
+local function is_orderly(rec, err) return errors.is_stop(err) or err ~= false and err == rec.cancelled end
+fiber.is_orderly = is_orderly
+
 local function lost(rec, err)
   -- Out of memory, even this raises, and nobody would hear of the fiber's end.
   local ok, trace = pcall(traceback, rec.co, "")
   if not ok then trace = "" end
+  local orderly = is_orderly(rec, err)
   if rec.used then settle_job(rec, true) end
-  if rec.failed then return rec.failed(rec.co, err, trace) end
+  if rec.failed then return rec.failed(rec.co, err, trace, orderly) end
+  if orderly then return end
   if type(err) ~= "table" then err = errors.wrap(err, trace) end
-  if not errors.is_unwinding(err) then fiber.report("error in a fiber", err) end
+  fiber.report("error in a fiber", err)
 end
 
 --- Lets a fiber run until it ends or waits: a pooled one this function, one that waited
@@ -305,7 +311,7 @@ end
 function fiber.cancel(rec, reason)
   if rec.cancelled then return end
   rec.used, rec.guarded = true, true
-  rec.cancelled = errors.new("cancelled", reason or "this fiber was cancelled")
+  rec.cancelled = errors.new("cancelled", reason or "the fiber was cancelled")
   cancel_job(rec)
   fiber.interrupt(rec)
 end

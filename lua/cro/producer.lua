@@ -26,7 +26,7 @@ local function produce(self, run)
   S.scope = false
   self.busy = false
   if self.ended then return turn.finish_line(line, turn.DONE) end
-  if not ok then return turn.finish_line(line, turn.QUIT, err) end
+  if not ok then return turn.finish_line(line, turn.QUIT, errors.outside(err)) end
   if self.source.completes then return turn.finish_line(line, turn.DONE) end
 end
 

@@ -95,8 +95,17 @@ local function settle(self, state, value)
   return true
 end
 
+--- That something was given up is not reported again by what comes of it.
 local function break_it(self, cause)
-  if not settle(self, "broken", cause) and not self.seen then unobserved.watch(self, cause) end
+  if settle(self, "broken", cause) or self.seen or errors.is_cancellation(cause) then return end
+  return unobserved.watch(self, cause)
+end
+
+--- The function of the promise has raised. What unwound it was meant for it; a cancellation
+--- of something else is a failure like any other.
+local function break_raised(self, err, unwound)
+  if settle(self, "broken", errors.outside(err)) or self.seen or unwound then return end
+  return unobserved.watch(self, err)
 end
 
 --- Notes that somebody looks at the promise: its failure needs no report.
@@ -251,7 +260,7 @@ local function run_derived(self)
   if self.state ~= "planned" then return end
   if ok then return settle(self, "kept", value) end
   if DEBUG then errors.passed(value, "in a callback attached at " .. self.origin) end
-  return break_it(self, value)
+  return break_raised(self, value, errors.is_unwinding(value))
 end
 
 local function derive(self, name, fn, mode)
@@ -294,11 +303,12 @@ local function run_started(self)
   else
     ok, value = xpcall(fn, trace, argument)
   end
+  local unwound = not ok and errors.is_unwinding(value) -- ending the job forgets what cancelled it
   if rec.used then fiber.end_job(rec, not ok) end
   if owner then end_job(rec) end
   if ok then return settle(self, "kept", value) end
   if DEBUG then errors.passed(value, "started at " .. self.origin) end
-  return break_it(self, value)
+  return break_raised(self, value, unwound)
 end
 
 --- Runs a function on a fiber of its own from the next turn on; a promise of what it
@@ -329,15 +339,18 @@ end
 ---@param reason string|nil
 function Promise:cancel(reason)
   if self.state ~= "planned" then return end
-  self.seen = true
+  self.seen, self.given_up = true, true
   local from = self.from
   if from and from.co then return fiber.cancel(from, reason) end
   if self.run == run_derived then forget(from, self) end
-  self.given_up = true
   local on_cancel = self.on_cancel
-  settle(self, "broken", errors.new("cancelled", reason or "this promise was cancelled"))
+  settle(self, "broken", errors.new("cancelled", reason or "the promise was cancelled"))
   if on_cancel then on_cancel(reason) end
 end
+
+--- For modules: did somebody cancel it before it was settled?
+---@return boolean
+function Promise:was_cancelled() return self.given_up ~= false end
 
 --- For modules that make promises: a promise that only `settle_*` settles, and what to
 --- call when somebody cancels it.

@@ -271,8 +271,8 @@ function promises.await(what)
   return Promise.await_own(as_promise(what))
 end
 
---- Like `await`, but returns nil and the error instead of raising. The end of a block
---- and a cancellation are still raised.
+--- Like `await`, but returns nil and the error instead of raising. The end of the block
+--- that this code belongs to, and the cancellation of this fiber, are still raised.
 ---@async
 ---@param what cro.Promise|cro.Supply|table as for `await`
 ---@return any value
@@ -280,30 +280,13 @@ end
 function promises.pawait(what)
   local ok, value = pcall(promises.await, what)
   if ok then return value end
-  if type(value) == "string" or errors.is_unwinding(value) and not promises.is_cause(what, value) then
-    error(value, 0)
-  end
+  if type(value) == "string" or errors.is_unwinding(value) then error(value, 0) end
   return nil, value
 end
 
-local function broke(what, err)
-  return Promise.is(what) and what:status() == "broken" and what:cause() == err
-end
-
---- Is this what broke the promise, or one of a list, rather than meant for the waiter?
----@param what any what was awaited
----@param err any what was raised
----@return boolean
-function promises.is_cause(what, err)
-  if err == S.current.cancelled then return false end
-  if err.kind == "cancelled" or broke(what, err) then return true end
-  for i = 1, is_list(what) and #what or 0 do
-    if broke(what[i], err) then return true end
-  end
-  return false
-end
-
---- `pcall` that never returns the end of a block or a cancellation: they are raised.
+--- `pcall` that never returns what unwinds the running code, the end of its block or the
+--- cancellation of its fiber: that is raised. That something else was cancelled is an error
+--- like others.
 ---@async
 ---@param fn function
 ---@param ... any its arguments

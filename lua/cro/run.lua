@@ -96,7 +96,7 @@ local function raise_first_failure(endings)
   for _, ending in ipairs(endings) do
     if ending:status() == "broken" then
       local err = ending:cause()
-      if not errors.is_unwinding(err) then error(err, 0) end
+      if not errors.is_cancellation(err) then error(err, 0) end
     end
   end
 end
@@ -125,7 +125,7 @@ local function run_function(fn)
   local value, err = reactive.pawait(job)
   close_all(boxes)
   if job:status() == "kept" then return value end
-  if errors.is_unwinding(job:cause()) then return nil end
+  if job:was_cancelled() and errors.is_cancellation(err) then return nil end
   error(err, 0)
 end
 

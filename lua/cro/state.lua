@@ -16,7 +16,7 @@
 ---@field outer_scope any and in which block
 ---@field used boolean something must be put back when its job ends
 ---@field run false never a task: the ready queue tells them by this field
----@field failed nil|fun(co: thread, err: any, traceback: string) for a coroutine that C made
+---@field failed nil|fun(co: thread, err: any, traceback: string, orderly: boolean) for a coroutine that C made
 ---@field defers nil|function[]
 ---@field job false|cro.Owner what its code owns, once there is something
 ---@field link false|cro.JobLink its place in the list of who started its job

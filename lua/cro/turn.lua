@@ -29,7 +29,7 @@ local SCHEDULED = { waiting = false }
 --- What `owner.busy` is meanwhile.
 turn.SCHEDULED = SCHEDULED
 
-local function enter_closed() error(STOP, 0) end
+local function enter_closed() error(errors.UNHEARD, 0) end
 
 local function ignore() end
 --- Stands for the consumer of a block that has ended.
@@ -222,7 +222,9 @@ end
 local function fail(owner, err)
   if owner.plain then return fail_plain(owner, err) end
   if not owner.ended then return end_block(owner, "quit", errors.through(err, owner)) end
-  if not errors.is_unwinding(err) then fiber.report("error in a block that was ending", err) end
+  -- A cancellation is most likely that of a job of this very block.
+  if errors.is_unwinding(err) or errors.is_cancellation(err) then return end
+  fiber.report("error in a block that was ending", err)
 end
 
 local failed
@@ -240,7 +242,8 @@ end
 --- further out, or it was raised by hand.
 local function stray_stop(owner, err)
   if owner.ended or (owner.plain and owner.closed) then return end
-  if S.ended_beneath(owner.under) then return end
+  -- A react does not outlive the block whose code waits for it.
+  if S.ended_beneath(owner.under) and not (owner.waiter and S.ended_beneath(owner.outer)) then return end
   if owner.waiter then return end_block(owner, "quit", err) end
   return fail(owner, errors.new("error", "a stop left the block it was meant for", { cause = err }))
 end

@@ -23,7 +23,6 @@ end
 ---@param promise cro.Promise
 ---@param err any
 function unobserved.watch(promise, err)
-  if errors.is_unwinding(err) then return end
   local note = { err = err, place = errors.place(), made = rawget(promise, "origin"), done = false }
   local sentinel = newproxy(true)
   getmetatable(sentinel).__gc = function() pcall(report, note) end

@@ -19,7 +19,7 @@ local OTHERS = "only the holder of its vow may settle it, and that of start, aft
 ---@param promise cro.Promise
 ---@param verb string for the message
 function vow.refuse(promise, verb)
-  if promise.given_up and verb ~= "take the vow of" then return end
+  if promise.given_up and promise.state ~= "planned" and verb ~= "take the vow of" then return end
   local why = ("it is already %s; when several may settle it, look at its status() first"):format(promise.state)
   if promise.state == "planned" then
     why = promise.vowed == "by hand" and "only the holder of its vow may settle it" or OTHERS

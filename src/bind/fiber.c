@@ -86,28 +86,11 @@ static void entry_failed(lua_State *L, lcro_fiber *fiber)
   leave(L, entry, true);
 }
 
-/* Stops and cancellations end fibers in an orderly way: nobody's fault. */
-static bool is_orderly(lua_State *L, int index)
-{
-  const char *kind;
-  bool orderly;
-
-  if (!lua_istable(L, index))
-    return false;
-  lua_pushliteral(L, "kind");
-  lua_rawget(L, index);
-  kind = lua_tostring(L, -1);
-  orderly =
-      kind != NULL && (strcmp(kind, "cancelled") == 0 || strcmp(kind, "stop") == 0);
-  lua_pop(L, 1);
-  return orderly;
-}
-
 /* An error of a fiber, and what is known of it. */
 typedef struct failure {
   lcro_fiber *fiber;
   const char *trace; /* or NULL: the stack of the coroutine says it */
-  bool loud;
+  bool loud;         /* false: it was stopped or cancelled, nobody's fault */
 } failure;
 
 /* Protected: reading an error value may run its metamethods. */
@@ -116,8 +99,6 @@ static void judge(lua_State *L, void *arg)
   failure *self = arg;
   lcro_entry *entry = self->fiber->entry;
 
-  if (is_orderly(L, 2))
-    self->loud = false;
   if (entry->ops->failed != NULL && !entry->ops->failed(L, entry, 2))
     self->loud = false;
 }
@@ -140,24 +121,25 @@ static void report_entry(lua_State *L, const failure *self)
 }
 
 /* Reports the error value at the top of the stack, unless it is none, and pops it. */
-static void report_failure(lua_State *L, lcro_fiber *fiber, const char *trace)
+static void report_failure(lua_State *L, failure *self)
 {
-  failure self = { .fiber = fiber, .trace = trace, .loud = true };
   int index = lua_gettop(L);
 
-  (void)lcro_protect(fiber->app, L, index, judge, &self);
-  if (self.loud)
-    report_entry(L, &self);
+  (void)lcro_protect(self->fiber->app, L, index, judge, self);
+  if (self->loud)
+    report_entry(L, self);
   lua_settop(L, index - 1);
 }
 
-/* failed(co, err, traceback): the scheduler resumed the fiber and it died. */
+/* failed(co, err, traceback, orderly): the scheduler resumed the fiber and it died. */
 static int l_fiber_failed(lua_State *L)
 {
   lcro_fiber *fiber = fiber_of_closure(L);
+  failure what = { .fiber = fiber, .trace = lua_tostring(L, 3) };
 
+  what.loud = !lua_toboolean(L, 4);
   lua_pushvalue(L, 2);
-  report_failure(L, fiber, lua_tostring(L, 3));
+  report_failure(L, &what);
   entry_failed(L, fiber);
   return 0;
 }
@@ -226,15 +208,20 @@ static void died(lcro_fiber *fiber)
 {
   lcro_app *app = fiber->app;
   lua_State *L = app->L;
+  failure what = { .fiber = fiber, .loud = true };
 
   lua_settop(L, 0);
   lua_rawgeti(L, LUA_REGISTRYINDEX, app->dropped);
   lua_rawgeti(L, LUA_REGISTRYINDEX, fiber->co_ref);
-  if (lua_isfunction(L, 1) && lua_pcall(L, 1, 0, 0) != 0)
+  lua_pushvalue(fiber->co, -1);
+  lua_xmove(fiber->co, L, 1);
+  if (lua_isfunction(L, 1) && lua_pcall(L, 2, 1, 0) != 0)
     lcro_report(app, L, NULL);
+  else
+    what.loud = !lua_toboolean(L, -1);
   lua_settop(L, 0);
   lua_xmove(fiber->co, L, 1);
-  report_failure(L, fiber, NULL);
+  report_failure(L, &what);
   entry_failed(L, fiber);
 }
 

@@ -106,7 +106,7 @@ local function watch(self)
   job:settled(function()
     if job:status() ~= "broken" then return end
     local err = job:cause()
-    if errors.is_unwinding(err) then return end
+    if job:was_cancelled() and errors.is_cancellation(err) then return end
     require("cro.report").unhandled(err, { what = ("service %s has failed"):format(self.name), label = self.label })
   end)
 end
