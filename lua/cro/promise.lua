@@ -95,7 +95,7 @@ local function settle(self, state, value)
   return true
 end
 
---- That something was given up is not reported again by what comes of it.
+--- What was given up is not reported again by what derives from it.
 local function break_it(self, cause)
   if settle(self, "broken", cause) or self.seen or errors.is_cancellation(cause) then return end
   return unobserved.watch(self, cause)
@@ -352,8 +352,7 @@ end
 ---@return boolean
 function Promise:was_cancelled() return self.given_up ~= false end
 
---- For modules that make promises: a promise that only `settle_*` settles, and what to
---- call when somebody cancels it.
+--- For modules: a promise that only `settle_*` settles, and what to call on `cancel`.
 ---@param on_cancel nil|fun(reason: string|nil)
 ---@return cro.Promise
 function Promise.made(on_cancel)
@@ -381,11 +380,10 @@ end
 ---@param ... any the value, true by default; what follows it is ignored
 ---@return cro.Promise
 function Promise.kept(...)
-  local value = ...
-  if value == nil and select("#", ...) == 0 then value = true end
-  local promise = { state = "kept", value = false }
-  promise.value = value
-  return made(promise)
+  local promise = made { state = "kept", value = false }
+  promise.value = ...
+  if promise.value == nil and select("#", ...) == 0 then promise.value = true end
+  return promise
 end
 
 --- A promise that is broken already.
