@@ -1,5 +1,4 @@
 --- Promises about promises and time: all_of, any_of, after, at; await and pawait.
-local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
