@@ -106,9 +106,12 @@ local function new_record(co)
   return setmetatable(rec, Record)
 end
 
---- Was the fiber unwound, rather than that something has failed?
-local function is_orderly(rec, err) return errors.is_stop(err) or err ~= false and err == rec.cancelled end
-fiber.is_orderly = is_orderly
+--- Was a fiber that raised this unwound, rather than that something has failed?
+---@param rec cro.Fiber
+---@param err any
+---@return boolean
+function fiber.is_orderly(rec, err) return errors.is_stop(err) or err ~= false and err == rec.cancelled end
+local is_orderly = fiber.is_orderly
 
 local function lost(rec, err)
   -- Out of memory, even this raises, and nobody would hear of the fiber's end.
