@@ -3,6 +3,7 @@
 --- C resumes an idle one, which asks C what to call, calls it and says that it is done.
 --- Requiring this module adds its functions to `cro.fiber`.
 local S = require "cro.state"
+local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 
 local OUTSIDE = S.OUTSIDE
@@ -55,7 +56,7 @@ if jit then jit.off(fiber.entry, true) jit.off(invoke) end
 function fiber.dropped(co, err)
   local rec = fiber.record_of(co, false)
   if not rec then return false end
-  local orderly = fiber.is_orderly(rec, err)
+  local orderly = errors.is_unwinding(err, rec)
   S.current, S.scope = rec.outer, rec.outer_scope
   rec.outer, rec.outer_scope = OUTSIDE, false
   if rec.used then fiber.end_job(rec, true) end

@@ -67,11 +67,14 @@ function errors.is(value) return getmetatable(value) == Error end
 function errors.is_stop(err) return err == STOP or err == LAST or err == UNHEARD end
 local is_stop = errors.is_stop
 
---- True for what must not be swallowed: it unwinds the running code, because its block
---- has ended or its fiber was cancelled.
+--- True for what must not be swallowed: it unwinds the code that raised it, because its
+--- block has ended or its fiber was cancelled.
 ---@param err any
+---@param rec cro.Fiber|nil whose code raised it; the running one by default
 ---@return boolean
-function errors.is_unwinding(err) return is_stop(err) or (err and err == S.current.cancelled or false) end
+function errors.is_unwinding(err, rec)
+  return is_stop(err) or err and err == (rec or S.current).cancelled or false
+end
 local is_unwinding = errors.is_unwinding
 
 --- Was something given up on purpose, whether or not that was the running fiber?

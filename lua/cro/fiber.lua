@@ -106,18 +106,11 @@ local function new_record(co)
   return setmetatable(rec, Record)
 end
 
---- Was a fiber that raised this unwound, rather than that something has failed?
----@param rec cro.Fiber
----@param err any
----@return boolean
-function fiber.is_orderly(rec, err) return errors.is_stop(err) or err ~= false and err == rec.cancelled end
-local is_orderly = fiber.is_orderly
-
 local function lost(rec, err)
   -- Out of memory, even this raises, and nobody would hear of the fiber's end.
   local ok, trace = pcall(traceback, rec.co, "")
   if not ok then trace = "" end
-  local orderly = is_orderly(rec, err)
+  local orderly = errors.is_unwinding(err, rec)
   if rec.used then settle_job(rec, true) end
   if rec.failed then return rec.failed(rec.co, err, trace, orderly) end
   if orderly then return end

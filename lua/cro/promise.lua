@@ -298,11 +298,7 @@ local function run_started(self)
   if refused then return settle(self, "broken", refused) end
   self.from = rec
   local ok, value
-  if argument == nil then
-    ok, value = xpcall(fn, trace)
-  else
-    ok, value = xpcall(fn, trace, argument)
-  end
+  if argument == nil then ok, value = xpcall(fn, trace) else ok, value = xpcall(fn, trace, argument) end
   local unwound = not ok and errors.is_unwinding(value) -- ending the job forgets what cancelled it
   if rec.used then fiber.end_job(rec, not ok) end
   if owner then end_job(rec) end
