@@ -30,6 +30,7 @@ local fiber = require "cro.fiber"
 local leave = require "cro.leave"
 local loading = require "cro.loading"
 local scope = require "cro.scope"
+local stacks = require "cro.traceback"
 
 local boot = {}
 local main_fiber -- the record of the script's fiber
@@ -61,7 +62,7 @@ end
 --- script has said all there is), and an object without a text stays itself.
 local function explain(err)
   if type(err) == "string" or type(err) == "number" then
-    return trim(tostring(err) .. traceback_of(err, 2))
+    return tostring(err) .. stacks.trim(trim(traceback_of(err, 2)))
   end
   if errors.is(err) then
     err.traceback = err.traceback or traceback_of(err, 2)
@@ -69,7 +70,7 @@ local function explain(err)
   end
   local meta = getmetatable(err)
   if type(meta) ~= "table" or not meta.__tostring then return err end
-  return trim(tostring(err) .. traceback_of(err, 2))
+  return tostring(err) .. stacks.trim(trim(traceback_of(err, 2)))
 end
 
 local function show_error(message)
@@ -94,6 +95,12 @@ local function attempt(chunk) return same(xpcall(chunk, explain)) end
 
 --- The end -----------------------------------------------------------------------
 
+--- Is there a broken promise that nobody looked at, and are we to mind?
+local function promises_lost()
+  local unobserved = host.strict_promises and package.loaded["cro.unobserved"]
+  return unobserved and unobserved.count > 0
+end
+
 --- Closes, drains and runs what was deferred, then has C take everything down.
 ---@async
 local function finish()
@@ -102,6 +109,7 @@ local function finish()
     local ok, err = xpcall(reactive.shutdown, errors.trace)
     if not ok then runtime.write_report("error at the end: " .. errors.describe(err)) end
   end
+  if status == 0 and promises_lost() then status = 1 end
   host.stop(status)
 end
 
@@ -298,6 +306,7 @@ end
 
 ---@async
 local function prompt()
+  if host.strict then require("cro.strict").prompt = true end
   require("cro.repl").run(host, attempt)
   return true
 end
@@ -313,6 +322,7 @@ end
 ---@async
 local function run_all()
   if not run_init() then return false end
+  if host.strict then require("cro.strict").install() end
   if host.show_version then show_version() end
   if not run_options() then return false end
   local has_script = host.script > 0
@@ -363,7 +373,18 @@ function boot.stuck()
   host.stop(status)
 end
 
+--- `--strict-promises`: the first one that is found ends the program. The collector finds
+--- them, in the middle of anything.
+local function watch_promises()
+  local unobserved = require "cro.unobserved"
+  function unobserved.reported()
+    unobserved.reported = false
+    if not status then fiber.push { run = function() exit(1) end } end
+  end
+end
+
 set_arg()
+if host.strict_promises then watch_promises() end
 loading.install()
 os.exit = exit -- luacheck: ignore 122
 

@@ -17,9 +17,9 @@ local function offer_names()
   local ok, cro = pcall(require, "cro")
   if not ok then return end
   local globals = _G
-  if rawget(globals, "cro") == nil then globals.cro = cro end
+  if rawget(globals, "cro") == nil then rawset(globals, "cro", cro) end
   for _, name in ipairs(AT_HAND) do
-    if rawget(globals, name) == nil then globals[name] = cro[name] end
+    if rawget(globals, name) == nil then rawset(globals, name, cro[name]) end
   end
 end
 

@@ -78,7 +78,7 @@ function traceback.trim(text)
   for line in (text .. "\n"):gmatch "(.-)\n" do
     lines[#lines + 1] = line
   end
-  local below = true -- is the frame beneath this one ours?
+  local below = false -- is the frame beneath this one ours?
   for at = #lines, 1, -1 do
     local line = lines[at]
     local c_function = line:find("^\t%[C%]")

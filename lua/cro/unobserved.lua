@@ -8,14 +8,27 @@ local fiber = require "cro.fiber"
 
 local unobserved = {}
 
+--- How many were reported.
+unobserved.count = 0
+
+--- Called after each report, if it is a function: see `--strict-promises`.
+unobserved.reported = false
+
 --- sentinel -> note, for the report at exit.
 local watched = setmetatable({}, { __mode = "k" })
+
+local made = 0
 
 local function report(note)
   if note.done then return end
   note.done = true
-  local made = note.made and ", made at " .. note.made or ""
-  fiber.report(("a broken promise that nobody observed (broken at %s%s)"):format(note.place, made), note.err)
+  local known = {}
+  if note.place ~= "?" then known[1] = "broken at " .. note.place end
+  if note.made then known[#known + 1] = "made at " .. note.made end
+  local places = known[1] and " (" .. table.concat(known, ", ") .. ")" or ""
+  unobserved.count = unobserved.count + 1
+  fiber.report("a broken promise that nobody observed" .. places, note.err)
+  if unobserved.reported then unobserved.reported() end
 end
 
 --- Watches a promise that has just broken unobserved. Whoever observes it later sets
@@ -23,7 +36,8 @@ end
 ---@param promise cro.Promise
 ---@param err any
 function unobserved.watch(promise, err)
-  local note = { err = err, place = errors.place(), made = rawget(promise, "origin"), done = false }
+  made = made + 1
+  local note = { err = err, place = errors.place(), made = rawget(promise, "origin"), done = false, number = made }
   local sentinel = newproxy(true)
   getmetatable(sentinel).__gc = function() pcall(report, note) end
   watched[sentinel] = note
@@ -32,7 +46,12 @@ end
 
 --- Reports what is still unobserved; for the end of the program.
 function unobserved.report_all()
+  local notes = {}
   for _, note in pairs(watched) do
+    notes[#notes + 1] = note
+  end
+  table.sort(notes, function(a, b) return a.number < b.number end)
+  for _, note in ipairs(notes) do
     report(note)
   end
 end

@@ -113,6 +113,8 @@ static void set_command_line(lua_State *L, const lcro_args *args)
   set_flag(L, "show_version", args->version);
   set_flag(L, "executes", args->executes);
   set_flag(L, "bare", args->bare);
+  set_flag(L, "strict", args->strict);
+  set_flag(L, "strict_promises", args->strict_promises);
   lua_createtable(L, args->argc, 1);
   for (int i = 0; i < args->argc; i++) {
     lua_pushstring(L, args->argv[i]);

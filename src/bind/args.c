@@ -16,6 +16,8 @@ static const char help[] =
     "  -E        ignore LUA_INIT, LUA_PATH and LUA_CPATH\n"
     "  -j cmd    LuaJIT control: -j off, -j v, -j dump\n"
     "  -O[opt]   LuaJIT optimisations: -O3, -Ohotloop=10\n"
+    "  --strict  assigning to a global that does not exist is an error\n"
+    "  --strict-promises  a broken promise that nobody looks at ends the program: 1\n"
     "  --help    show this\n"
     "  --        no more options\n"
     "  -         run what comes on stdin, no more options\n"
@@ -25,6 +27,7 @@ static const char help[] =
     "Environment: LUA_INIT (a chunk or @file to run first), LUA_PATH, LUA_CPATH,\n"
     "  CRO_TRACE=1 (print every message between the parts of a pipeline),\n"
     "  CRO_DEV=1 (a route that fails answers with its error and traceback),\n"
+    "  CRO_DEBUG=1 (note where what is open was opened, and warn of what is lost),\n"
     "  CRO_JIT=off, CROLUA_LUA_MEMORY (limit of the Lua heap, default 512M).\n"
     "\n"
     "Try:\n"
@@ -37,10 +40,11 @@ static const char help[] =
 static const struct {
   const char *given, *cure;
 } hints[] = {
-  { "-h", "--help shows all options" },    { "-help", "--help shows all options" },
-  { "--version", "-v shows the version" }, { "-V", "-v shows the version" },
-  { "--eval", "-e runs a string" },        { "-c", "-e runs a string" },
-  { "-r", "-l requires a module" },        { "--interactive", "-i gives a prompt" },
+  { "-h", "--help shows all options" },     { "-help", "--help shows all options" },
+  { "--version", "-v shows the version" },  { "-V", "-v shows the version" },
+  { "--eval", "-e runs a string" },         { "-c", "-e runs a string" },
+  { "-r", "-l requires a module" },         { "--interactive", "-i gives a prompt" },
+  { "-s", "--strict refuses new globals" },
 };
 
 static const char *hint(const char *given)
@@ -88,9 +92,14 @@ static bool set_flag(const lcro_args *args, const char *option, bool *flag)
 
 static bool take_long(lcro_args *args, const char *option)
 {
-  if (strcmp(option, "--help") != 0)
+  if (strcmp(option, "--help") == 0)
+    args->help = true;
+  else if (strcmp(option, "--strict") == 0)
+    args->strict = true;
+  else if (strcmp(option, "--strict-promises") == 0)
+    args->strict_promises = true;
+  else
     return unknown(args, option);
-  args->help = true;
   return true;
 }
 
