@@ -19,8 +19,9 @@ void lcro_outlet_drop(lcro_outlet *outlet)
 
 static bool due(const lcro_outlet *outlet)
 {
-  return !outlet->closed && (outlet->bytes.len > 0 || outlet->message != NULL ||
-                             outlet->drain || outlet->ending);
+  return !outlet->closed && !outlet->told_end &&
+         (outlet->bytes.len > 0 || outlet->message != NULL || outlet->drain ||
+          outlet->ending);
 }
 
 static bool inside(const lcro_outlet *outlet)
@@ -101,6 +102,13 @@ static void resume(lcro_outlet *outlet)
   cro_stage_resume(outlet->stage);
 }
 
+/* The function holds what it was made from, and that the box which holds the outlet. */
+static void forget_when_over(lua_State *L, lcro_outlet *outlet)
+{
+  if (outlet->told_end || outlet->closed)
+    lcro_release(L, &outlet->fn);
+}
+
 static void outlet_left(lua_State *L, lcro_entry *entry, bool failed)
 {
   lcro_outlet *outlet = (lcro_outlet *)entry;
@@ -108,6 +116,7 @@ static void outlet_left(lua_State *L, lcro_entry *entry, bool failed)
   (void)failed;
   if (outlet->app->closing) /* Lua is entered no more: what is left is told to nobody */
     lcro_outlet_close(L, outlet);
+  forget_when_over(L, outlet);
   if (outlet->told_end && outlet->on_end != NULL)
     outlet->on_end(outlet->owner);
   if (due(outlet))
@@ -206,6 +215,8 @@ void lcro_outlet_close(lua_State *L, lcro_outlet *outlet)
   cro_buf_free(&outlet->bytes);
   if (x != NULL)
     lcro_exchange_drop(L, x);
+  if (!inside(outlet))
+    forget_when_over(L, outlet);
 }
 
 /* --- the last stage

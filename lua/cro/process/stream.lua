@@ -19,8 +19,9 @@ local supplies = require "cro.supply"
 local Stream = {}
 Stream.__index = Stream
 
---- Which stream a supply is.
-local streams = setmetatable({}, { __mode = "k" })
+--- Which stream a supply is. The supply holds the stream, and the stream it: were the
+--- values not weak, neither would ever go.
+local streams = setmetatable({}, { __mode = "kv" })
 
 --- A stream that has not begun.
 ---@param process cro.Process
