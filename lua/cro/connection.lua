@@ -160,6 +160,16 @@ local function text_of(data)
   errors.misuse(("connection:write: a string or a number expected, got %s"):format(options.show(data)))
 end
 
+local sent, sent_bytes = Promise.kept(0), 0
+
+--- Kept promises that tell the same are one: most writes are as long as the one before.
+local function kept(bytes)
+  if bytes ~= sent_bytes then
+    sent, sent_bytes = Promise.kept(bytes), bytes
+  end
+  return sent
+end
+
 --- Sends bytes; a number is sent as its text. The promise is kept with how many bytes
 --- these were: at once while less than 64 KiB wait to be sent, else when that is so
 --- again; it breaks with kind "closed", "reset", "broken_pipe" or "aborted". Who does not
@@ -169,7 +179,7 @@ end
 function Connection:write(data)
   if type(data) ~= "string" then data = text_of(data) end
   local taken, err = self.box:write(data)
-  if taken then return Promise.kept(#data) end
+  if taken then return kept(#data) end
   if taken == nil then return cannot_write(self, err) end
   return wait_for_room(self, #data)
 end

@@ -20,8 +20,8 @@ void lcro_outlet_drop(lcro_outlet *outlet)
 static bool due(const lcro_outlet *outlet)
 {
   return !outlet->closed && !outlet->told_end &&
-         (outlet->bytes.len > 0 || outlet->message != NULL || outlet->drain ||
-          outlet->ending);
+         (outlet->bytes.len > 0 || outlet->now.len > 0 || outlet->message != NULL ||
+          outlet->drain || outlet->ending);
 }
 
 static bool inside(const lcro_outlet *outlet)
@@ -76,6 +76,14 @@ static int outlet_open(lua_State *L, lcro_entry *entry)
     return 1;
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, outlet->fn);
+  if (outlet->now.len > 0) {
+    cro_bytes now = outlet->now;
+
+    lua_pushliteral(L, "value");
+    lcro_pushbytes(L, now);
+    outlet->now.len = 0;
+    return 3;
+  }
   if (outlet->bytes.len > 0) {
     lua_pushliteral(L, "value");
     lcro_pushbytes(L, cro_buf_bytes(&outlet->bytes));
@@ -155,18 +163,32 @@ static int answer(lcro_outlet *outlet)
   return outlet->full ? CRO_FULL : 0;
 }
 
+/* What Lua did not take at once is copied: its memory is the pusher's. */
+static int keep_rest(lcro_outlet *outlet)
+{
+  cro_bytes rest = outlet->now;
+
+  outlet->now.len = 0;
+  return outlet->closed || rest.len == 0 ? 0 : cro_buf_add(&outlet->bytes, rest);
+}
+
 int lcro_outlet_bytes(lcro_outlet *outlet, cro_bytes bytes)
 {
-  int rc;
+  int rc = 0;
 
   if (outlet->closed || outlet->told_end)
     return 0;
-  rc = cro_buf_add(&outlet->bytes, bytes);
+  if (inside(outlet) || due(outlet))
+    rc = cro_buf_add(&outlet->bytes, bytes);
+  else
+    outlet->now = bytes;
   if (rc != 0)
     return rc;
   outlet->holds++;
   pump(outlet);
-  rc = answer(outlet);
+  rc = keep_rest(outlet);
+  if (rc == 0)
+    rc = answer(outlet);
   lcro_outlet_drop(outlet);
   return rc;
 }

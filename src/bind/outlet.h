@@ -20,6 +20,7 @@ struct lcro_outlet {
   int fn;
   unsigned holds;
   cro_buf bytes;          /* queued */
+  cro_bytes now;          /* being pushed, before anything is queued */
   lcro_exchange *message; /* queued */
   lcro_box_kind kind;     /* of message */
   bool full;  /* a push was answered CRO_FULL: the pipeline waits to be resumed */
