@@ -109,6 +109,14 @@ class Server:
         except (OSError, ValueError, IndexError):
             return None
 
+    def connects(self):
+        """Does anything listen on its port?"""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
     def wait(self, path="/plaintext", seconds=10):
         """Seconds from exec to the first 200. Raises Failed."""
         end = self.started + seconds

@@ -58,6 +58,23 @@ def workload_rows(samples):
     return rows
 
 
+def echo_rows(samples, size):
+    """As workload_rows, of messages that are so many bytes, against plain C."""
+    rows = [["server", "messages/s", "MiB/s", "rate to C", "CPU us/message", "C's CPU to its", "load generator"]]
+    for column, runs in samples.items():
+        rate, busy = median(run.rate for run in runs), median(run.busy for run in runs)
+        rows.append([
+            column,
+            f"{rate:,.0f}",
+            f"{rate * size / MiB:,.1f}",
+            spread(ratios(samples, column, "C", "rate")),
+            spread([run.cpu_us for run in runs], 2),
+            spread(ratios(samples, "C", column, "cpu_us")),
+            f"{busy:.0%} busy" + (": the limit" if busy > GENERATOR_BUSY else ""),
+        ])
+    return rows
+
+
 def verdict(name, target, values):
     """A row of the table of targets."""
     aim = "-" if target.aim is None else f"{target.aim:g}"
@@ -97,6 +114,8 @@ def judged(name, samples, target):
         return "", []
     if kind == "cpu":
         return f"{name}: CPU / {peer}", ratios(samples, "crolua", peer, "cpu_us")
+    if kind == "work":
+        return f"{name}: CPU of {peer} / ours", ratios(samples, peer, "crolua", "cpu_us")
     if at_the_limit(samples, "crolua", peer):
         values = ratios(samples, peer, "crolua", "cpu_us")
         return f"{name}: CPU of {peer} / ours (wrk the limit)", values

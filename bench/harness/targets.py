@@ -35,6 +35,11 @@ def cpu_ratio(peer, must, aim=None):
     return Target(("cpu", peer), must, aim, higher=False)
 
 
+def work_ratio(peer, must, aim=None):
+    """The peer's CPU per message over ours: how much more we do with as much."""
+    return Target(("work", peer), must, aim)
+
+
 WORKLOAD = {
     "plaintext": [ratio("nginx", 0.95, 1.05), ratio("nginx-lua", 1.15), ratio("node", 3)],
     "c512": [ratio("nginx", 0.90, 1.0)],
@@ -45,8 +50,9 @@ WORKLOAD = {
     "close": [ratio("nginx", 0.95), cpu_ratio("nginx", 1.1, 0.75)],
     "await": [ratio("crolua-plain", 0.9, 0.95)],
     "kept": [ratio("crolua-plain", 0.9, 0.95)],
+    "tcp-32": [work_ratio("node", 2), work_ratio("C", 0.6)],
+    "tcp-64k": [work_ratio("node", 1), work_ratio("C", 0.8)],
 }
-
 
 
 def start(nginx_ms):
@@ -74,9 +80,28 @@ MICRO = {
 }
 
 
+# Bytes of Lua heap, by the names bench/micro/memory.lua prints.
+BYTES = {
+    "promise_pending": (117, None),
+    "supplier": (512, 325),
+    "tap": (850, 826),
+    "start_parked_in_await": (1660, None),
+    "start_sleeping": (1660, 525),
+}
+
+
+def _small(table, name, unit):
+    if name not in table:
+        return None
+    must, aim = table[name]
+    return Target(("micro", None), must, aim, higher=False, unit=unit)
+
+
 def micro(name):
     """The Target of a micro-benchmark, or None for one that is only shown."""
-    if name not in MICRO:
-        return None
-    must, aim = MICRO[name]
-    return Target(("micro", None), must, aim, higher=False, unit="ns")
+    return _small(MICRO, name, "ns")
+
+
+def weight(name):
+    """The Target of what something weighs, or None."""
+    return _small(BYTES, name, "B")

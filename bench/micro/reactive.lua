@@ -164,6 +164,25 @@ case("await_kept", VALUES, function(n)
   end
 end)
 
+case("fiber_start_end", OBJECTS, function(n)
+  local function body() sum = sum + 1 end
+  for _ = 1, n / 100 do
+    for _ = 1, 100 do
+      fiber.start(body)
+    end
+    cro.sleep(0)
+  end
+end)
+
+case("sleep_wake", OBJECTS, function(n)
+  for _ = 1, n / 100 do
+    for i = 1, 100 do
+      fiber.start(function() cro.sleep(i % 4) end)
+    end
+    cro.sleep(5)
+  end
+end)
+
 case("start_await", OBJECTS, function(n)
   for i = 1, n do
     await(cro.start(double, i))

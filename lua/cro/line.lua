@@ -23,6 +23,9 @@ line.DEFAULT_BUFFER = 1024
 local Whenever = {}
 Whenever.__index = Whenever
 Whenever.__name = "cro.Whenever"
+-- What few have: sixteen fields of their own fill a table of sixteen.
+Whenever.on_last, Whenever.on_quit = false, false
+Whenever.tail = false -- flushes the operators when the source is done
 
 --- What `tap` returns.
 ---@class cro.Tap
@@ -81,7 +84,6 @@ local function new_whenever(block)
   local handle = setmetatable({
     enter = false,
     head = false,
-    tail = false, -- flushes the operators when the source is done
     owner = false,
     bare = true, -- no operators: what runs is always the handler
     handling = true,
@@ -94,8 +96,6 @@ local function new_whenever(block)
     next = false,
     queued = 0,
     limit = false, -- values that may queue; false along an on-demand chain
-    on_last = false,
-    on_quit = false,
   }, Whenever)
   handle.enter, handle.owner, handle.closer = enter.direct, block, discard
   return handle
