@@ -23,9 +23,9 @@ line.DEFAULT_BUFFER = 1024
 local Whenever = {}
 Whenever.__index = Whenever
 Whenever.__name = "cro.Whenever"
--- What few have: sixteen fields of their own fill a table of sixteen.
-Whenever.on_last, Whenever.on_quit = false, false
-Whenever.tail = false -- flushes the operators when the source is done
+-- What few have: sixteen fields of their own fill a table of sixteen. `tail` flushes the
+-- operators when the source is done.
+Whenever.on_last, Whenever.on_quit, Whenever.tail = false, false, false
 
 --- What `tap` returns.
 ---@class cro.Tap
