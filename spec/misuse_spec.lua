@@ -70,9 +70,9 @@ local rows = {
   { "whenever of nothing", function() react(function() whenever(nil, print) end) end,
     "whenever: expected a supply, a promise or anything with a supply method, got nothing" },
   { "last of what is no function", function() react(function() whenever(kept(), print):last(5) end) end,
-    "whenever(...):last: expected a function, got a number" },
+    "whenever(...):last: expected a function, got the number 5" },
   { "react without a body", function() react() end, "react: expected a function" },
-  { "supply of a value", function() supply(5) end, "supply: expected a function, got a number" },
+  { "supply of a value", function() supply(5) end, "supply: expected a function, got the number 5" },
   { "emit to one's own handler", function()
     local emitter
     local source = Supply.on_demand(function(own)

@@ -132,7 +132,7 @@ describe("cro.promise", function()
     end))
 
     it("refuses what is no function", function()
-      assert.matches("start: expected a function, got a nil", message_of(cro.start), 1, true)
+      assert.matches("start: expected a function, got nothing", message_of(cro.start), 1, true)
     end)
   end)
 
@@ -242,7 +242,7 @@ describe("cro.promise", function()
     end))
 
     it("refuse a step that is no function", function()
-      assert.matches("and_then: expected a function, got a number",
+      assert.matches("and_then: expected a function, got the number 5",
         message_of(Promise.and_then, Promise.new(), 5), 1, true)
     end)
   end)

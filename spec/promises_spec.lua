@@ -256,6 +256,21 @@ describe("all_of and any_of", function()
     assert.is_true(await(Promise.any_of { p, p }))
   end))
 
+  it("take as many as there are, more than unpack takes", world.inside(function()
+    local jobs = {}
+    for i = 1, 20000 do
+      jobs[i] = cro.start(function() return i end)
+    end
+    assert.is_true(await(Promise.any_of(jobs)))
+    assert.is_true(await(Promise.all_of(jobs)))
+    assert.equal(20000, await(jobs)[20000])
+    local supplies = {}
+    for i = 1, 10000 do
+      supplies[i] = cro.Supply.from_list { i }
+    end
+    assert.equal(10000, #await(cro.Supply.merge(supplies):list()))
+  end))
+
   it("are not changed by what becomes of the list", world.inside(function()
     local list = { Promise.after(1), Promise.after(2) }
     local all = Promise.all_of(list)

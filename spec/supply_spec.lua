@@ -49,6 +49,11 @@ describe("Supply.from_iterator", function()
     local _, err = cro.pawait(Supply.from_iterator(function() return function() error { kind = "own" } end end))
     assert.equal("own", err.kind)
   end))
+
+  it("says what the function has to return", world.inside(function()
+    local _, err = cro.pawait(Supply.from_iterator(function() return 3 end))
+    assert.matches("from_iterator: its function must return an iterator.*it returned the number 3", err.message)
+  end))
 end)
 
 describe("Supply.on_demand", function()

@@ -7,6 +7,7 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local later = require "cro.later"
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local store = require "cro.channel.store"
 local waiters = require "cro.waiters"
 local Promise = require "cro.promise"
@@ -63,6 +64,7 @@ end
 ---@async
 ---@param value any
 function Channel:send(value)
+  if getmetatable(self) ~= Channel then receiver.refuse("channel", "send", self) end
   check_interrupted()
   if self.shut then error(closed_error "send", 0) end
   local waiting = self.receivers.first
@@ -100,6 +102,7 @@ end
 ---@async
 ---@return any
 function Channel:receive()
+  if getmetatable(self) ~= Channel then receiver.refuse("channel", "receive", self) end
   check_interrupted()
   if self.held > self.promised then return take(self) end
   if has_value(self) then return take(self) end
@@ -213,6 +216,8 @@ function Channel:promise()
   return taker.promise
 end
 
+receiver.guard(Channel, "channel",
+  { "offer", "poll", "each", "close", "fail", "closed", "count", "capacity", "promise" })
 later.add(Channel, "cro.channel.taps", { "supply", "list" })
 later.add(Channel, "cro.channel.select", { "select" })
 

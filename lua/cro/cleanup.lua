@@ -6,6 +6,7 @@
 local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
+local options = require "cro.options"
 local roots = require "cro.roots"
 local scope = require "cro.scope"
 
@@ -64,6 +65,7 @@ end
 ---@param ... any its arguments
 ---@return any ...
 function cleanup.shield(fn, ...)
+  options.argument("shield", 1, fn, "callable")
   if S.current == S.OUTSIDE or S.current.shield then return fn(...) end
   local results = with_shield({ seconds = false, expired = false, timer = false }, fn, ...)
   if not results[1] then error(results[2], 0) end
@@ -229,7 +231,7 @@ end
 ---@param fn fun()
 function cleanup.defer(fn)
   if type(fn) ~= "function" then
-    errors.misuse("defer: expected a function, got a " .. type(fn))
+    errors.misuse("defer: expected a function, got " .. options.show(fn))
   end
   local at, rec = S.scope, S.current
   if at and at.closing_with then return at:closing_with(fn) end

@@ -8,6 +8,7 @@
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local scope = require "cro.scope"
 
 local clock = {}
@@ -89,6 +90,8 @@ end
 
 --- The same as `close`. Waits for nothing.
 function Timer:cancel() self:close() end
+
+receiver.guard(Timer, "timer", { "close", "cancel" })
 
 local function check_seconds(name, position, seconds)
   options.argument(name, position, seconds, "number")

@@ -7,6 +7,8 @@
 local errors = require "cro.errors"
 local enter = require "cro.enter"
 local fiber = require "cro.fiber"
+local options = require "cro.options"
+local receiver = require "cro.receiver"
 local ring = require "cro.ring"
 local roots = require "cro.roots"
 local turn = require "cro.turn"
@@ -45,7 +47,7 @@ Tap.__name = "cro.Tap"
 
 local function check_callback(name, fn)
   if type(fn) == "function" then return end
-  errors.misuse(("%s: expected a function, got a %s"):format(name, type(fn)))
+  errors.misuse(("%s: expected a function, got %s"):format(name, options.show(fn)))
 end
 
 --- Names what runs when this source is done.
@@ -76,6 +78,9 @@ end
 
 --- Ends the tap and closes its source. Returns at once; closing twice is harmless.
 function Tap:close() turn.close_line(self) end
+
+receiver.guard(Whenever, "whenever(...)", { "last", "quit", "close" })
+receiver.guard(Tap, "tap", { "close" })
 
 local function discard() end
 

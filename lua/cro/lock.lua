@@ -5,6 +5,7 @@
 local S = require "cro.state"
 local errors = require "cro.errors"
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local Promise = require "cro.promise"
 local Semaphore = require "cro.semaphore"
 
@@ -110,6 +111,8 @@ function Lock:protect_or_queue_on_recursion(fn, ...)
   job.on_cancel = function() self:lost(place) end
   return job
 end
+
+receiver.guard(Lock, "lock", { "is_held", "lock", "try_lock", "unlock", "protect", "protect_or_queue_on_recursion" })
 
 function Lock:__tostring() return self:is_held() and "Lock (held)" or "Lock (free)" end
 

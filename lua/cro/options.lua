@@ -17,10 +17,14 @@ local options = {}
 ---@field one_of any[]|nil the values allowed
 ---@field check nil|fun(value: any): boolean, string|nil says what was expected when false
 
-local function is_callable(value)
+--- Can this be called?
+---@param value any
+---@return boolean
+function options.is_callable(value)
   local meta = getmetatable(value)
   return type(value) == "function" or (type(meta) == "table" and meta.__call ~= nil)
 end
+local is_callable = options.is_callable
 
 local function matches(value, expected)
   if type(value) == expected then return true end
@@ -83,6 +87,11 @@ local function unknown(function_name, key, spec)
   errors.misuse(("%s: unknown option %s; %s"):format(function_name, shown, cure))
 end
 
+--- What `Class:new()` gives as the first argument.
+local function is_class(value)
+  return type(value) == "table" and rawget(value, "__index") == value and type(rawget(value, "__name")) == "string"
+end
+
 --- Bytes of a string that are shown in a message.
 local SHOWN = 60
 
@@ -96,10 +105,17 @@ function options.show(value)
   if type(value) == "number" or type(value) == "boolean" then
     return ("the %s %s"):format(type(value), tostring(value))
   end
+  if is_class(value) then return "the class " .. value.__name:match "[^.]*$" end
   return value == nil and "nothing" or "a " .. type(value)
 end
 
 local show = options.show
+
+--- The same in a message about an argument, with the likely reason.
+local function show_given(function_name, value)
+  local cure = is_class(value) and ("; write %s(...), with a dot"):format(function_name) or ""
+  return show(value) .. cure
+end
 
 local function check_one_of(function_name, key, value, allowed)
   local names = {}
@@ -132,8 +148,8 @@ end
 ---@param spec table<string, cro.OptionSpec|string>
 ---@return table
 function options.check(function_name, given, spec)
-  if given ~= nil and type(given) ~= "table" then
-    errors.misuse(("%s: expected a table of options, got %s"):format(function_name, show(given)))
+  if given ~= nil and (type(given) ~= "table" or is_class(given)) then
+    errors.misuse(("%s: expected a table of options, got %s"):format(function_name, show_given(function_name, given)))
   end
   local result = {}
   for key, value in pairs(given or result) do
@@ -165,7 +181,7 @@ jit.off(options.check)
 function options.argument(function_name, position, value, expected)
   if matches(value, expected) then return end
   errors.misuse(("%s: argument %s: expected %s, got %s"):format(
-    function_name, position, (expected:gsub("|", " or ")), show(value)))
+    function_name, position, (expected:gsub("|", " or ")), show_given(function_name, value)))
 end
 
 --- Checks one positional argument that is a time: a number, and not NaN.

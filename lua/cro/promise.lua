@@ -11,13 +11,14 @@ local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local later = require "cro.later"
+local options = require "cro.options"
+local receiver = require "cro.receiver"
 local scope = require "cro.scope"
 local unobserved = require "cro.unobserved"
 
 local OUTSIDE = S.OUTSIDE
 local trace, push, pause, check = errors.trace, fiber.push, fiber.pause, fiber.check
-local program, owner_here, starter = scope.program, scope.here, scope.starter
-local begin_job, end_job = scope.begin_job, scope.end_job
+local program, owner_here = scope.program, scope.here
 local DEBUG = require("cro.traceback").DEBUG
 
 ---@class cro.Promise
@@ -166,6 +167,7 @@ local function refuse(self, verb) return require("cro.vow").refuse(self, verb) e
 --- was cancelled meanwhile is left as it is.
 ---@param ... any the value, true by default; what follows it is ignored
 function Promise:keep(...)
+  if getmetatable(self) ~= Promise then receiver.refuse("promise", "keep", self) end
   if self.vowed or self.state ~= "planned" then return refuse(self, "keep") end
   local value = ...
   if value == nil and select("#", ...) == 0 then value = true end
@@ -176,6 +178,7 @@ end
 --- settled or vowed already, see `keep`.
 ---@param cause any "Died" by default
 function Promise:fail(cause)
+  if getmetatable(self) ~= Promise then receiver.refuse("promise", "fail", self) end
   if self.vowed or self.state ~= "planned" then return refuse(self, "fail") end
   return break_it(self, errors.wrap(cause == nil and "Died" or cause))
 end
@@ -221,6 +224,7 @@ end
 ---@async
 ---@return any
 function Promise:await()
+  if getmetatable(self) ~= Promise then receiver.refuse("promise", "await", self) end
   local rec = S.current
   if self.state == "planned" then
     if S.scope or rec.guarded or rec.outer ~= OUTSIDE or self.lender then
@@ -264,8 +268,9 @@ local function run_derived(self)
 end
 
 local function derive(self, name, fn, mode)
+  if getmetatable(self) ~= Promise then receiver.refuse("promise", name, self) end
   if type(fn) ~= "function" then
-    errors.misuse(("%s: expected a function, got a %s"):format(name, type(fn)))
+    errors.misuse(("%s: expected a function, got %s"):format(name, options.show(fn)))
   end
   local derived = new_task(run_derived, fn, self, mode)
   if S.scope or S.current.job ~= program then derived.argument = owner_here() end
@@ -289,44 +294,6 @@ function Promise:or_else(fn) return derive(self, "or_else", fn, "broken") end
 ---@param fn fun(promise: cro.Promise): any
 ---@return cro.Promise
 function Promise:settled(fn) return derive(self, "settled", fn, "settled") end
-
-local function run_started(self)
-  local fn, rec, argument = self.fn, S.current, self.argument
-  if self.state ~= "planned" then return end
-  local owner = self.from
-  local refused = owner and begin_job(rec, self, owner)
-  if refused then return settle(self, "broken", refused) end
-  self.from = rec
-  local ok, value
-  if argument == nil then ok, value = xpcall(fn, trace) else ok, value = xpcall(fn, trace, argument) end
-  local unwound = not ok and errors.is_unwinding(value) -- ending the job forgets what cancelled it
-  if rec.used then fiber.end_job(rec, not ok) end
-  if owner then end_job(rec) end
-  if ok then return settle(self, "kept", value) end
-  if DEBUG then errors.passed(value, "started at " .. self.origin) end
-  return break_raised(self, value, unwound)
-end
-
---- Runs a function on a fiber of its own from the next turn on; a promise of what it
---- returns, broken by what it raises.
----@param fn function
----@param ... any its arguments
----@return cro.Promise
-function Promise.start(fn, ...)
-  if type(fn) ~= "function" then
-    errors.misuse("start: expected a function, got a " .. type(fn))
-  end
-  local n, body = select("#", ...), fn
-  if n > 1 then
-    local args = { ... }
-    body = function() return fn(unpack(args, 1, n)) end
-  end
-  local promise = new_task(run_started, body, false, true)
-  if n == 1 then promise.argument = ... end
-  if S.scope or S.current.job ~= program then promise.from = starter() end
-  fiber.push(promise)
-  return promise
-end
 
 --- Gives up what the promise stands for. The fiber of a started promise, or of a callback
 --- that runs, is cancelled and breaks it when it has unwound; any other promise breaks at
@@ -391,7 +358,12 @@ function Promise.broken(cause)
   return promise
 end
 
+--- For cro.job.
+Promise._job = { new_task = new_task, settle = settle, break_raised = break_raised }
+
 later.add(Promise, "cro.vow", { "vow", "lent", "await_own" })
+later.add(Promise, "cro.job", { "start" })
+receiver.guard(Promise, "promise", { "status", "cause", "cancel" })
 
 function Promise:__tostring() return ("Promise (%s)"):format(self.state) end
 

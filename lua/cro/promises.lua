@@ -3,6 +3,7 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
 local Promise = require "cro.promise"
+local receiver = require "cro.receiver"
 local sleepers = require "cro.sleepers"
 
 local promises = {}
@@ -10,6 +11,7 @@ local await = Promise.await
 
 local function check_list(name, list)
   if Promise.is(list) then errors.misuse(("%s: expected a list of promises; write %s { p, q }"):format(name, name)) end
+  if list == Promise then errors.misuse(("%s: called with a colon; write %s { p, q }"):format(name, name)) end
   if type(list) ~= "table" or getmetatable(list) ~= nil then
     errors.misuse(("%s: expected a list of promises, got %s"):format(name, options.show(list)))
   end
@@ -41,6 +43,15 @@ local function listen_to_all(list, fn)
   end
 end
 
+--- Not by unpack, which takes some thousands at most.
+local function copy(list)
+  local other = {}
+  for i = 1, #list do
+    other[i] = list[i]
+  end
+  return other
+end
+
 --- Kept with true when every promise of the list is kept or broken. Look at each for
 --- how it ended. An empty list is kept at once. Cancelling it leaves the others alone.
 ---@param list cro.Promise[]
@@ -51,7 +62,7 @@ function Promise.all_of(list)
   local all = Promise.made(function() forget_all() end)
   local left = #list
   if left == 0 then Promise.settle_kept(all, true) end
-  forget_all = listen_to_all({ unpack(list) }, function()
+  forget_all = listen_to_all(copy(list), function()
     left = left - 1
     if left == 0 then Promise.settle_kept(all, true) end
   end)
@@ -67,7 +78,7 @@ function Promise.any_of(list)
   local forget_all
   local any = Promise.made(function() forget_all() end)
   if #list == 0 then Promise.settle_kept(any, true) end
-  forget_all = listen_to_all({ unpack(list) }, function()
+  forget_all = listen_to_all(copy(list), function()
     if any:status() ~= "planned" then return end
     forget_all()
     Promise.settle_kept(any, true)
@@ -157,6 +168,8 @@ function Promise:timeout(seconds, given)
   end)
   return timed
 end
+
+receiver.guard(Promise, "promise", { "timeout" })
 
 local function index(value, name) return value[name] end
 

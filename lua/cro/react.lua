@@ -11,6 +11,8 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local line = require "cro.line"
 local misplaced = require "cro.misplaced"
+local options = require "cro.options"
+local receiver = require "cro.receiver"
 local roots = require "cro.roots"
 local turn = require "cro.turn"
 local Supply = require "cro.supply"
@@ -107,7 +109,7 @@ end
 
 local function add_source(block, source, handler)
   if type(handler) ~= "function" then
-    errors.misuse(("whenever: expected a handler function, got a %s"):format(type(handler)))
+    errors.misuse("whenever: expected a handler function, got " .. options.show(handler))
   end
   if getmetatable(source) == Supplier then
     return line.whenever(block, source:supply(), handler)
@@ -154,7 +156,7 @@ end
 ---@param fn fun()
 function react.closing(fn)
   if type(fn) ~= "function" then
-    errors.misuse("closing: expected a function, got a " .. type(fn))
+    errors.misuse("closing: expected a function, got " .. options.show(fn))
   end
   return add_closer(innermost "closing", fn)
 end
@@ -198,7 +200,7 @@ end
 ---@param body fun(b: cro.Block)
 function react.react(body)
   if type(body) ~= "function" then
-    errors.misuse("react: expected a function, got a " .. type(body))
+    errors.misuse("react: expected a function, got " .. options.show(body))
   end
   local rec, outer = fiber.may_wait "react", S.scope
   local block = new_block(false, 0, rec, body)
@@ -243,7 +245,7 @@ end
 ---@return cro.Supply
 function react.supply(body)
   if type(body) ~= "function" then
-    errors.misuse("supply: expected a function, got a " .. type(body))
+    errors.misuse("supply: expected a function, got " .. options.show(body))
   end
   return Supply.of_source { open = open_block, body = body }
 end
@@ -251,6 +253,7 @@ end
 --- The values emitted from now on.
 ---@return cro.Supply
 function Supplier:supply()
+  if getmetatable(self) ~= Supplier then receiver.refuse("supplier", "supply", self) end
   local supply = self.own_supply
   if not supply then
     supply = Supply.of_source(self)

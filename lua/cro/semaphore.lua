@@ -7,6 +7,7 @@ local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local waiters = require "cro.waiters"
 local Promise = require "cro.promise"
 
@@ -135,6 +136,8 @@ end
 --- How many permits nobody has.
 ---@return integer
 function Semaphore:available() return self.free end
+
+receiver.guard(Semaphore, "semaphore", { "acquire", "try_acquire", "release", "with", "available" })
 
 function Semaphore:__tostring() return ("Semaphore (%d free)"):format(self.free) end
 

@@ -8,6 +8,7 @@ local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local turn = require "cro.turn"
 
 local VALUE, DONE, QUIT = turn.VALUE, turn.DONE, turn.QUIT
@@ -258,6 +259,7 @@ end
 --- a tap of this supplier it is delivered after the value being delivered.
 ---@param value any
 function Supplier:emit(value)
+  if getmetatable(self) ~= Supplier then receiver.refuse("supplier", "emit", self) end
   if self.emitting or not self.plainly then return slow_emit(self, VALUE, value) end
   self.emitting = true
   local taps, count, i = self.taps, self.count, 1
@@ -295,5 +297,7 @@ function Supplier:open(line)
   end
   self:room()
 end
+
+receiver.guard(Supplier, "supplier", { "done", "quit" })
 
 return Supplier

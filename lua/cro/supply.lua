@@ -6,6 +6,7 @@
 local errors = require "cro.errors"
 local line = require "cro.line"
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local turn = require "cro.turn"
 local producer = require "cro.producer"
 local Promise = require "cro.promise"
@@ -79,12 +80,18 @@ local TAP = {
 --- Taps the supply. `value`, `done` and `quit` run on the fiber that brings the value,
 --- outside of any block; `tap` is given the tap before any value. On a live source they
 --- run inside `emit` and may not wait, unless `buffer = n` gives the tap a queue of its
---- own. Without `quit`, an error is reported on stderr. A function alone is `value`.
+--- own. Without `quit`, an error is reported on stderr. A function is `value`; the others
+--- may follow it.
 ---@param callbacks cro.TapCallbacks|fun(value: any)|nil
+---@param others cro.TapCallbacks|nil after a function
 ---@return cro.Tap
-function Supply:tap(callbacks)
-  if type(callbacks) == "function" then callbacks = { value = callbacks } end
-  return line.tap(self, options.check("tap", callbacks, TAP))
+function Supply:tap(callbacks, others)
+  if getmetatable(self) ~= Supply then receiver.refuse("supply", "tap", self) end
+  if type(callbacks) ~= "function" then return line.tap(self, options.check("tap", callbacks, TAP)) end
+  local opts = options.check("tap", others, TAP)
+  if opts.value then errors.misuse "tap: give the function alone or as `value`, not both" end
+  opts.value = callbacks
+  return line.tap(self, opts)
 end
 
 local function run_list(target, source)
@@ -103,11 +110,16 @@ local function open_list(source, target) return producer.open(source, target, ru
 ---@return cro.Supply
 function Supply.from_list(list)
   options.argument("Supply.from_list", 1, list, "table")
+  if list == Supply then errors.misuse "Supply.from_list: called with a colon; write Supply.from_list { ... }" end
   return Supply.of_source { open = open_list, completes = true, list = list, n = list.n or #list }
 end
 
 local function run_generator(target, source)
   local next_value, state, control = source.generator()
+  if type(next_value) ~= "function" and not options.is_callable(next_value) then
+    errors.misuse(("Supply.from_iterator: its function must return an iterator, as string.gmatch does; "
+      .. "it returned %s"):format(options.show(next_value)))
+  end
   while true do
     local value, second = next_value(state, control)
     if value == nil then return end
@@ -136,6 +148,7 @@ Emitter.__index = Emitter
 ---@async
 ---@param value any
 function Emitter:emit(value)
+  if getmetatable(self) ~= Emitter then receiver.refuse("emitter", "emit", self) end
   return self.line.enter(self.line, value)
 end
 
@@ -316,5 +329,9 @@ end
 function Promise:supply()
   return Supply.of_source { open = open_promise, settles = true, promise = self }
 end
+
+receiver.guard(Supply, "supply", { "with", "live", "promise", "list", "await" })
+receiver.guard(Promise, "promise", { "supply" })
+receiver.guard(Emitter, "emitter", { "done", "quit" })
 
 return Supply

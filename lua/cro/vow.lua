@@ -1,6 +1,7 @@
 --- Rights to a promise: to settle it, taken from whoever else has the promise, and what is
 --- said to who does not have it; to its value, which was lent.
 local errors = require "cro.errors"
+local receiver = require "cro.receiver"
 local Promise = require "cro.promise"
 
 local vow = {}
@@ -46,7 +47,6 @@ function Vow:fail(cause)
   if promise.state ~= "planned" then return refuse(promise, "fail") end
   return Promise.settle_broken(promise, cause == nil and "Died" or cause)
 end
-Vow["break"] = Vow.fail
 
 --- Takes the vow: from now on only the returned object can settle the promise.
 ---@return cro.Vow
@@ -81,5 +81,9 @@ function Promise.await_own(promise)
   promise:cancel()
   error(value, 0)
 end
+
+receiver.guard(Promise, "promise", { "vow" })
+receiver.guard(Vow, "vow", { "keep", "fail" })
+Vow["break"] = Vow.fail
 
 return vow

@@ -86,6 +86,16 @@ describe("R7: a plain tap", function()
     assert.same({ "tapped", "1 at 1", "2 at 2", "done" }, log)
   end))
 
+  it("takes its other callbacks after a function, too", world.inside(function()
+    local log, note = world.log()
+    Supply.from_list({ 1 }):tap(note, { done = function() note "done" end })
+    Supply.from_list({ 1 }):map(function() error { kind = "own" } end)
+      :tap(note, { quit = function(err) note(err.kind) end })
+    assert.same({ "1", "done", "own" }, log)
+    local _, err = pcall(function() Supply.from_list({}):tap(note, { value = note }) end)
+    assert.matches("tap: give the function alone or as `value`, not both", err, 1, true)
+  end))
+
   it("goes on after it has closed itself in the middle of a wait", world.inside(function()
     local finished = false
     local tap

@@ -139,7 +139,7 @@ describe("R15: the ambient names", function()
     react(function()
       assert.matches("expected a supply, a promise or anything with a supply method, got the number 5",
         message_of(whenever, 5, print), 1, true)
-      assert.matches("whenever: expected a handler function, got a nil",
+      assert.matches("whenever: expected a handler function, got nothing",
         message_of(whenever, Supply.from_list {}), 1, true)
     end)
     assert.matches("react: expected a function", message_of(react, 1), 1, true)

@@ -101,6 +101,11 @@ describe("R19: clean-up", function()
     assert.has_error(function() cro.shield(error, { kind = "own" }) end, { kind = "own" })
   end))
 
+  it("shield refuses what is no function", world.inside(function()
+    local _, err = pcall(cro.shield)
+    assert.matches("shield: argument 1: expected callable, got nothing", err, 1, true)
+  end))
+
   it("shield lets a stopped handler clean up with waits", world.inside(function()
     local cleaned
     local tap = supply(function()

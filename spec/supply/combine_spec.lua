@@ -108,6 +108,16 @@ describe("flat", function()
     assert.same({ 1, 2, 3, 4 }, seen)
   end))
 
+  it("keeps the order of each supply and mixes them, or takes one after the other", world.inside(function()
+    local mixed = all(of(of(1, 2, 3), of(4, 5, 6)):flat())
+    local of_each = { {}, {} }
+    for _, value in ipairs(mixed) do
+      table.insert(of_each[value <= 3 and 1 or 2], value)
+    end
+    assert.same({ { 1, 2, 3 }, { 4, 5, 6 } }, of_each)
+    assert.same({ 1, 2, 3, 4, 5, 6 }, all(of(of(1, 2, 3), of(4, 5, 6)):flat { concurrent = 1 }))
+  end))
+
   it("quits at a value that is neither", world.inside(function()
     local _, err = cro.pawait(of(5):flat())
     assert.matches("flat: expected a supply", tostring(err), 1, true)
@@ -133,6 +143,21 @@ describe("migrate", function()
     tap:close()
     assert.same({ "a0", "a1", "b0", "b1" }, seen)
     assert.equal(2, closed)
+  end))
+
+  it("hears only the second of two that come at once", world.inside(function()
+    local source, one, two, heard = Supplier.new(), Supplier.new(), Supplier.new(), {}
+    source:supply():migrate():tap(function(value) heard[#heard + 1] = value end)
+    source:emit(one)
+    source:emit(two)
+    one:emit "one"
+    two:emit "too early"
+    sleep(0)
+    one:emit "one"
+    two:emit "two"
+    sleep(0)
+    assert.same({ "two" }, heard)
+    assert.equal(one.count, one.holes)
   end))
 
   it("quits at a value that is no supply", world.inside(function()

@@ -33,7 +33,7 @@ describe("a supply operator that is misused", function()
     { function() s:batch { emit_timed = true, elems = 1 } end, "emit_timed needs seconds" },
     { function() s:batch { seconds = -1 } end, "expected seconds, more than 0, got the number -1" },
     { function() s:batch { seconds = nan } end, "expected seconds, more than 0" },
-    { function() s:rotor() end, "rotor: argument 1: expected table, got nothing" },
+    { function() s:rotor() end, "rotor: argument 1: expected integer or table, got nothing" },
     { function() s:rotor(0) end, "rotor: a window is 1 or more values, got 0" },
     { function() s:rotor {} end, "got an empty list" },
     { function() s:rotor { 2, -2 } end, "a gap of -2 goes back by a whole window of 2 or more; it may be -1 at least" },

@@ -5,6 +5,7 @@
 --- returned. So a block that is slow leaves the values to others, and one that ends has
 --- none in its mailbox.
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local store = require "cro.channel.store"
 local turn = require "cro.turn"
 local waiters = require "cro.waiters"
@@ -114,5 +115,8 @@ function Supply:channel(given)
   }
   return channel
 end
+
+receiver.guard(Channel, "channel", { "supply", "list" })
+receiver.guard(Supply, "supply", { "channel" })
 
 return Channel

@@ -21,13 +21,15 @@ local function is_plain(value) return type(value) == "table" and getmetatable(va
 ---@param ... any
 ---@return cro.Supply[]
 function combine.supplies(name, ...)
-  local n, first = select("#", ...), ...
-  if n == 1 and is_plain(first) then return combine.supplies(name, unpack(first, 1, first.n or #first)) end
-  local sources = {}
+  local n, given, sources = select("#", ...), { ... }, {}
+  if n == 1 and is_plain(given[1]) then
+    given = given[1]
+    n = given.n or #given
+  end
   for i = 1, n do
-    local value = select(i, ...)
+    local value = given[i]
     local kind = type(value)
-    if (kind ~= "table" and kind ~= "userdata") or type(value.supply) ~= "function" then
+    if value == Supply or (kind ~= "table" and kind ~= "userdata") or type(value.supply) ~= "function" then
       errors.misuse(("%s combines supplies only: argument %d is %s; "
         .. "Supply.from_list makes one of a list"):format(name, i, options.show(value)))
     end
@@ -95,8 +97,9 @@ local function flat_body(source, concurrent)
   end)
 end
 
---- The values of the values: each must be a list or have a supply. With `concurrent` at
---- most so many supplies are tapped at a time; the source is held meanwhile.
+--- The values of the values: each must be a list or have a supply. A supply is tapped as soon
+--- as it comes, so values of several are mixed. With `concurrent` at most so many supplies are
+--- tapped at a time, with 1 one after the other; the source is held meanwhile.
 ---@param given { concurrent: integer|nil }|nil
 ---@return cro.Supply
 function Supply:flat(given)
@@ -106,7 +109,8 @@ function Supply:flat(given)
   return supply(function() whenever(self, emit_inner) end)
 end
 
---- The values of the newest of the supplies that are emitted; the one before is closed.
+--- The values of the newest of the supplies that are emitted; the one before is closed, with
+--- what it had brought that nobody has handled yet.
 ---@return cro.Supply
 function Supply:migrate()
   self = stage.of("migrate", self)

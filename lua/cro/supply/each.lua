@@ -3,6 +3,7 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
 local line = require "cro.line"
+local receiver = require "cro.receiver"
 local Supply = require "cro.supply"
 
 local DEFAULT_BUFFER = 64
@@ -75,3 +76,5 @@ function Supply:each(given)
   })
   return function() return get(queue) end
 end
+
+receiver.guard(Supply, "supply", { "each" })

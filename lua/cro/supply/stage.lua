@@ -2,6 +2,7 @@
 --- what they keep, and how their closures are made known to the compiler.
 local errors = require "cro.errors"
 local options = require "cro.options"
+local receiver = require "cro.receiver"
 local Supply = require "cro.supply"
 
 local stage = {}
@@ -33,7 +34,7 @@ function stage.of(name, self)
   if getmetatable(self) == Supply then return self end
   local kind = type(self)
   if (kind == "table" or kind == "userdata") and type(self.supply) == "function" then return self:supply() end
-  errors.misuse(("%s is called on %s; write supply:%s(...), with a colon"):format(name, options.show(self), name))
+  receiver.refuse("supply", name, self)
 end
 
 --- The supply with one more operator.
@@ -112,7 +113,12 @@ function stage.too_long(what, max)
     ("%s is longer than %d bytes; allow more with { max = n }"):format(what, max)), 0)
 end
 
-local function ascending(a, b) return a < b end
+--- Without this check the mistake would be one of this module.
+local function ascending(a, b)
+  if type(a) == type(b) then return a < b end
+  error(errors.new("error", ("cannot compare %s with %s; say what counts, by a key or { less = fn }"):format(
+    options.show(a), options.show(b))), 0)
+end
 
 local function by_key(key)
   return function(a, b) return key(a) < key(b) end

@@ -40,7 +40,7 @@ end
 local function min_op(head, before)
   local known, best = false, nil
   return function(value)
-    if value == nil or (known and not before(value, best)) then return end
+    if value == nil or value ~= value or (known and not before(value, best)) then return end
     known, best = true, value
     return head(value)
   end
@@ -49,7 +49,7 @@ end
 local function max_op(head, before)
   local known, best = false, nil
   return function(value)
-    if value == nil or (known and not before(best, value)) then return end
+    if value == nil or value ~= value or (known and not before(best, value)) then return end
     known, best = true, value
     return head(value)
   end
@@ -58,7 +58,7 @@ end
 local function minmax_op(head, before)
   local known, low, high = false, nil, nil
   return function(value)
-    if value == nil then return end
+    if value == nil or value ~= value then return end
     if not known then
       known, low, high = true, value, value
     elseif before(value, low) then
@@ -74,7 +74,7 @@ local function minmax_op(head, before)
   end
 end
 
---- The values that are smaller than all before; nil is left out. `by` is a function of one
+--- The values that are smaller than all before; nil and NaN are left out. `by` is a function of one
 --- value, its key; or of two, whether the first comes before the second; or `{ key = fn }`
 --- or `{ less = fn }`.
 ---@param by nil|function|{ key: function|nil, less: function|nil }
@@ -84,7 +84,7 @@ function Supply:min(by)
   return self:with(min_op, stage.order("min", by))
 end
 
---- The values that are greater than all before; nil is left out. `by` as for `min`.
+--- The values that are greater than all before; nil and NaN are left out. `by` as for `min`.
 ---@param by nil|function|{ key: function|nil, less: function|nil }
 ---@return cro.Supply
 function Supply:max(by)
@@ -92,7 +92,7 @@ function Supply:max(by)
   return self:with(max_op, stage.order("max", by))
 end
 
---- `{ min = a, max = b }`, a new table each time one of them changes; nil is left out.
+--- `{ min = a, max = b }`, a new table each time one of them changes; nil and NaN are left out.
 --- `by` as for `min`.
 ---@param by nil|function|{ key: function|nil, less: function|nil }
 ---@return cro.Supply

@@ -98,7 +98,7 @@ end
 --- How long a window is, and the step to the next one, for each of a cycle.
 local function cycle_of(given)
   if type(given) == "number" then given = { given } end
-  options.argument("rotor", 1, given, "table")
+  options.argument("rotor", 1, given, "integer|table")
   local cycle = {}
   for i = 1, #given, 2 do
     local size, gap = given[i], given[i + 1] or 0
