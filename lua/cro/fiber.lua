@@ -391,4 +391,6 @@ function fiber.on_job_end(on_end, on_cancel)
   fiber.end_job = on_end
 end
 
+if require("cro.traceback").DEBUG then require("cro.watch").install(fiber) end
+
 return fiber

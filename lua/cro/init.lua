@@ -42,6 +42,7 @@ local report = require "cro.report"
 ---@field run async fun(given: cro.Service|cro.Service[]|fun(): any): any runs services or a function to their end
 ---@field stats fun(): table<string, number> counters of the process
 ---@field limits fun(given: table|nil): table bounds of the whole process
+---@field debug table what is open and who waits; the module cro.debug
 ---@field tcp table the module cro.tcp
 ---@field clock table the module cro.clock
 ---@field test table the module cro.test
@@ -94,6 +95,7 @@ local FIELDS = {
 
 --- Names that are modules.
 local MODULES = {
+  debug = "cro.debug",
   Channel = "cro.channel",
   Lock = "cro.lock",
   Semaphore = "cro.semaphore",

@@ -13,7 +13,7 @@ local ring = require "cro.ring"
 local roots = require "cro.roots"
 local turn = require "cro.turn"
 
-local DEBUG = require("cro.traceback").DEBUG
+local watch = require("cro.traceback").DEBUG and require "cro.watch"
 
 local line = {}
 
@@ -191,7 +191,7 @@ function line.whenever(block, supply, handler)
     latest.next, self.prev = self, latest
   end
   block.lines = self
-  if DEBUG then self.origin = errors.place() end
+  if watch then self.origin = watch.tapped(self, supply) end
   block.open = block.open + 1
   local ok, err = pcall(source.open, source, self)
   if ok then return self end
@@ -216,6 +216,7 @@ function line.tap(supply, callbacks)
   end
   self.with_fiber = callbacks.with_fiber
   roots.add_tap(self)
+  if watch then self.origin = watch.tapped(self, supply) end
   if callbacks.tap then callbacks.tap(self) end
   if self.closed then return self end
   local ok, err = pcall(source.open, source, self)

@@ -29,6 +29,8 @@ later.add(Supply, "cro.supply.comb", { "comb" })
 later.add(Supply, "cro.supply.each", { "each" })
 later.add(Supply, "cro.channel.taps", { "channel" })
 
+local DEBUG = require("cro.traceback").DEBUG
+
 local reactive = {
   Promise = Promise,
   Supplier = Supplier,
@@ -88,12 +90,14 @@ end
 --- that nobody observed. Call it on a fiber, once, as the last thing.
 ---@async
 function reactive.shutdown()
+  if DEBUG and require("cro.debug").report() ~= "" then require("cro.debug").write "open at the end:" end
   reactive.deadline = fiber.now() + fiber.cleanup_seconds
   fiber.host.clock.resume() -- the limits of what follows are real seconds
   cleanup.shield(close_roots)
   cleanup.run_all()
   cleanup.close_all()
   unobserved.report_all()
+  if DEBUG then require("cro.watch").over = true end
 end
 
 --- Reports broken promises that nobody observed. For an exit without a fiber.

@@ -55,6 +55,11 @@ end
 
 core.set_error_metatable(getmetatable(errors.STOP))
 
+--- CRO_DEBUG=1: `kill -USR1` shows what is open and who waits.
+local function listen_for_reports()
+  core.signal("SIGUSR1", function() require("cro.debug").write "open now:" end, true)
+end
+
 if core.running then
   fiber.install {
     notify = core.notify,
@@ -82,6 +87,7 @@ if core.running then
     report = report,
   }
   coroutine.yield = yield_by_hand -- luacheck: ignore 122
+  if require("cro.traceback").DEBUG then listen_for_reports() end
 end
 
 return { write_report = write_report }

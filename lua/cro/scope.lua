@@ -121,12 +121,7 @@ end
 
 --- Handles -----------------------------------------------------------------------
 
-local noted, forgotten -- set by cro.debug: what it wants to know of each handle
-
---- For cro.debug: who hears of every handle.
----@param on_open fun(handle: table, node: table)
----@param on_close fun(node: table)
-function scope.observe(on_open, on_close) noted, forgotten = on_open, on_close end
+local watch = require("cro.traceback").DEBUG and require "cro.watch"
 
 --- Registers a handle that has just been opened with the innermost block, else with the
 --- job of this fiber, else with the program. When its owner has ended meanwhile, the
@@ -135,8 +130,9 @@ function scope.observe(on_open, on_close) noted, forgotten = on_open, on_close e
 ---@param kind string a short noun such as "tcp connection"
 ---@param close fun(handle: table): any closes it, also one that has closed; a promise it returns is awaited
 ---@param owner cro.Owner|nil for what was opened earlier: what `scope.here()` was then
+---@param place string|nil where that was
 ---@return boolean open false when it was closed
-function scope.own(handle, kind, close, owner)
+function scope.own(handle, kind, close, owner, place)
   owner = standing(owner or here())
   if owner.sealed then
     close(handle)
@@ -146,7 +142,7 @@ function scope.own(handle, kind, close, owner)
   node.owner, node.kind, node.close = owner, kind, close
   handle.held = node
   hold(owner, handle)
-  if noted then noted(handle, node) end
+  if watch then watch.opened(handle, node, place) end
   return true
 end
 local own = scope.own
@@ -158,7 +154,7 @@ function scope.disown(handle)
   if not node then return end
   handle.held = false
   release(node.owner, handle)
-  if forgotten then forgotten(node) end
+  if watch then watch.closed(node) end
 end
 local disown = scope.disown
 
@@ -189,7 +185,7 @@ function scope.opened(ticket, handle, kind, close)
     return false
   end
   disown(ticket)
-  return own(handle, kind, close, node.owner)
+  return own(handle, kind, close, node.owner, node.at)
 end
 
 --- Jobs ----------------------------------------------------------------------------

@@ -12,6 +12,8 @@ local producer = require "cro.producer"
 local Promise = require "cro.promise"
 local fiber = require "cro.fiber"
 
+local watch = require("cro.traceback").DEBUG and require "cro.watch"
+
 ---@class cro.Supply
 ---@field source table opens lines: `open(source, line)`; `live` sources never wait
 ---@field op nil|fun(head: fun(value: any), arg: any, line: table): fun(value: any)
@@ -24,7 +26,10 @@ Supply.__name = "cro.Supply"
 --- A supply of a source. For modules that bring values from elsewhere.
 ---@param source table
 ---@return cro.Supply
-function Supply.of_source(source) return setmetatable({ source = source }, Supply) end
+function Supply.of_source(source)
+  local supply = setmetatable({ source = source }, Supply)
+  return watch and watch.supply(supply) or supply
+end
 
 --- Always an error: says how supplies are made.
 function Supply.new()
@@ -37,7 +42,12 @@ end
 ---@param op fun(head: fun(value: any), arg: any, line: table): fun(value: any)
 ---@param arg any given to `op`
 ---@return cro.Supply
-function Supply:with(op, arg) return setmetatable({ source = self.source, op = op, arg = arg, from = self }, Supply) end
+function Supply:with(op, arg)
+  local supply = setmetatable({ source = self.source, op = op, arg = arg, from = self }, Supply)
+  if not watch then return supply end
+  watch.used(self)
+  return watch.supply(supply)
+end
 
 --- Is this a supply?
 ---@param value any
@@ -54,7 +64,10 @@ end
 ---@param what string the function that was given it, for the message
 ---@return cro.Supply
 function Supply.from(value, what)
-  if getmetatable(value) == Supply then return value end
+  if getmetatable(value) == Supply then
+    if watch then watch.used(value) end
+    return value
+  end
   if has_supply(value) then return value:supply() end
   errors.misuse(("%s: expected a supply, a promise or anything with a supply method, got %s"):format(
     what, options.show(value)))

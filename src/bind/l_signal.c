@@ -92,16 +92,18 @@ static int l_signal_gc(lua_State *L)
   return 0;
 }
 
-/* core.signal(name, fn(name)) -> signal: fn is called, on a fiber, each time it comes;
- * one call at a time. */
+/* core.signal(name, fn(name), aside) -> signal: fn is called, on a fiber, each time it
+ * comes; one call at a time. One that is aside is nothing the program waits for. */
 static int l_core_signal(lua_State *L)
 {
   lcro_app *app = lcro_app_running(L, "a signal");
   cro_bytes name = lcro_checkbytes(L, 1);
   int number = cro_signal_number(name);
+  bool aside = lua_toboolean(L, 3) != 0;
   signal_box *box;
 
   luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
   if (number < 0)
     return luaL_error(L, "'%s' is no signal; give a name such as SIGINT", name.at);
   box = lua_newuserdata(L, sizeof *box);
@@ -115,6 +117,8 @@ static int l_core_signal(lua_State *L)
   lua_setmetatable(L, -2);
   if (cro_signal_open(&box->signal, app->loop, number, on_signal, box) != 0)
     return luaL_error(L, "signal %s can't be caught", name.at);
+  if (aside)
+    cro_signal_aside(box->signal);
   box->fn = lcro_anchor(L, 2);
   box->name = lcro_anchor(L, 1);
   box->self = lcro_anchor(L, 3);

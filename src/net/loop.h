@@ -99,6 +99,8 @@ typedef struct cro_signal cro_signal;
 int cro_signal_open(cro_signal **out, cro_loop *loop, int number,
                     void (*fn)(void *arg, int number), void *arg);
 void cro_signal_close(cro_signal *sig);
+/* The loop ends although it is open, when nothing else is. */
+void cro_signal_aside(cro_signal *sig);
 /* "SIGINT", "INT" or "2" -> number, or CRO_E_INVAL. */
 int cro_signal_number(cro_bytes name);
 /* SIGINT -> "INT"; NULL for one without a name of its own. Static. */

@@ -122,6 +122,11 @@ int cro_signal_open(cro_signal **out, cro_loop *loop, int number,
   return 0;
 }
 
+void cro_signal_aside(cro_signal *sig)
+{
+  uv_unref((uv_handle_t *)&sig->uv);
+}
+
 void cro_signal_close(cro_signal *sig)
 {
   cro_list_remove(&sig->node);

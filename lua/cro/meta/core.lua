@@ -71,7 +71,8 @@ function timer:close() end
 ---@param name string "SIGINT", "INT" or "2"
 ---@param fn fun(name: string)
 ---@return cro.core.Signal
-function core.signal(name, fn) end
+---@param aside boolean|nil true: a program that waits for nothing else is stuck
+function core.signal(name, fn, aside) end
 
 --- Is there such a signal?
 ---@param name string
