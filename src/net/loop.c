@@ -97,8 +97,22 @@ static void read_fresh(cro_loop *loop)
     cro_tcp_first_read(CRO_CONTAINER(node, cro_tcp, fresh));
 }
 
-/* While `hold` only what nothing may follow soon. */
-static void flush_dirty(cro_loop *loop, bool hold)
+/* What is runnable may answer more on a connection that is behind: its output waits for
+ * that, so that a handler that awaits costs no write of its own. Not for long: the peer
+ * waits for that output. */
+static bool hold_output(const cro_loop *loop, cro_tcp *tcp)
+{
+  enum { ms_max = 2 };
+  uint64_t now = uv_now(&loop->uv);
+
+  if (!tcp->conn.behind || (!loop->woken && cro_list_empty(&loop->turn.ready)))
+    return false;
+  if (tcp->held_until == 0)
+    tcp->held_until = now + ms_max;
+  return now <= tcp->held_until;
+}
+
+static void flush_dirty(cro_loop *loop)
 {
   cro_list now, *node;
 
@@ -107,7 +121,7 @@ static void flush_dirty(cro_loop *loop, bool hold)
   while ((node = cro_list_shift(&now)) != NULL) {
     cro_tcp *tcp = CRO_CONTAINER(node, cro_tcp, dirty);
 
-    if (hold && tcp->conn.behind)
+    if (hold_output(loop, tcp))
       cro_list_push(&loop->dirty, node);
     else
       cro_tcp_flush(tcp);
@@ -159,25 +173,6 @@ static bool work_left(const cro_loop *loop)
          !cro_list_empty(&loop->ending);
 }
 
-/* What is runnable may answer more on a connection that is behind: its output waits for
- * that, so that a handler that awaits costs no write of its own. Not for long: the peer
- * waits for that output. */
-static bool hold_output(cro_loop *loop)
-{
-  enum { turns_max = 64, ms_max = 2 };
-  uint64_t now = uv_now(&loop->uv);
-
-  if (loop->held == 0)
-    loop->held_since = now;
-  if ((loop->woken || !cro_list_empty(&loop->turn.ready)) && loop->held < turns_max &&
-      now - loop->held_since <= ms_max) {
-    loop->held++;
-    return true;
-  }
-  loop->held = 0;
-  return false;
-}
-
 static void on_prepare(uv_prepare_t *prepare)
 {
   cro_loop *loop = prepare->data;
@@ -186,7 +181,7 @@ static void on_prepare(uv_prepare_t *prepare)
   cro_turn_run(&loop->turn);
   run_hook(loop);
   cro_wheel_advance(loop->wheel, cro_loop_now(loop));
-  flush_dirty(loop, hold_output(loop));
+  flush_dirty(loop);
   finalise_ended(loop);
   set_alarm(loop);
   if (work_left(loop))

@@ -81,8 +81,6 @@ struct cro_loop {
   cro_list tcps, listeners, signals, connectings;
   cro_list udps, udp_openings;
   struct net_udp_slab *udp_slab; /* NULL while no datagram socket is open */
-  unsigned held;                 /* turns in a row whose output was held back */
-  uint64_t held_since;           /* ms; the first of them */
   cro_list dirty;                /* of cro_tcp.dirty: output to flush */
   cro_list fresh;                /* of cro_tcp.fresh: first read to try */
   cro_list ending;               /* of cro_tcp.dirty: socket closed, to be finalised */
@@ -201,6 +199,7 @@ struct cro_tcp {
   void *closed_arg;
   cro_timer deadline, stall;
   uint64_t write_idle;
+  uint64_t held_until;     /* ms; output may wait for more; 0: it does not */
   cro_buf out;             /* gathered, not yet given to the kernel or to libuv */
   net_writing *writing;    /* what the kernel did not take; libuv writes it */
   size_t stalled_at;       /* bytes left when `stall` was armed */

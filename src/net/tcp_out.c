@@ -284,6 +284,7 @@ void cro_tcp_flush(cro_tcp *tcp)
   if (tcp->life == TCP_CLOSED)
     return;
   cro_list_remove(&tcp->dirty);
+  tcp->held_until = 0;
   if (tcp->out.len > 0 && tcp->writing == NULL)
     rc = write_gathered(tcp);
   if (rc != 0)
