@@ -9,7 +9,8 @@ local program = scope.program
 
 --- Only a job has an owner: it is in the list of that one, or names it until it begins.
 local function detach_promise(promise)
-  local from = promise.from
+  local from, alarm = promise.from, promise.alarm
+  if alarm and alarm.link then scope.unlink(alarm.link) end
   if not from then return end
   local link = from.co and from.link
   if link and link.promise == promise then scope.end_job(from) end
@@ -20,7 +21,7 @@ local function detach(thing)
   if Promise.is(thing) then return detach_promise(thing) end
   if thing.plain and thing.owner == thing then return roots.detach(thing) end
   local node = thing.held
-  if node == nil then
+  if node ~= false and type(node) ~= "table" then
     errors.misuse "cro.detach: expected a handle, a promise of cro.start or a tap, got a table that has no owner"
   end
   if node and node.owner ~= program then scope.move_handle(thing, program) end

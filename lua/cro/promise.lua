@@ -31,12 +31,13 @@ local DEBUG = require("cro.traceback").DEBUG
 ---@field private vowed boolean|string only the vow's holder may settle it; of a derived one: for which outcome
 ---@field private seen boolean somebody will notice a failure
 ---@field private given_up boolean|nil it was cancelled: whoever settles it is not to blame
+---@field private alarm cro.After|false of a promise of time
 ---@field private lender table|false what is to hear when the one who waits is interrupted
 local Promise = {}
 Promise.__index = Promise
 Promise.__name = "cro.Promise"
 Promise.run, Promise.fn, Promise.from, Promise.vowed, Promise.seen = false, false, false, false, false
-Promise.lender, Promise.given_up = false, false
+Promise.lender, Promise.given_up, Promise.alarm = false, false, false
 
 local function made(self)
   if DEBUG then self.origin = errors.place() end
@@ -129,7 +130,11 @@ function Promise:add_waiter(waiter)
     self.value = waiter
     return
   end
-  local more = self.more
+  local alarm, more = self.alarm, self.more
+  if alarm then
+    alarm:rouse(self)
+    if not self.value then return self:add_waiter(waiter) end
+  end
   if more then
     more[#more + 1] = waiter
   else
@@ -145,6 +150,7 @@ function Promise:forget(waiter)
   self.seen = true
   if self.value == waiter then
     self.value = more and table.remove(more, 1) or false
+    if self.alarm and not self.value then self.alarm:rest(self) end
     return
   end
   for i = 1, more and #more or 0 do
@@ -157,7 +163,9 @@ end
 
 --- For modules and specs: does anything wait for it?
 ---@return boolean
-function Promise:is_awaited() return self.state == "planned" and self.value ~= false end
+function Promise:is_awaited()
+  return self.state == "planned" and self.value ~= false and not (self.alarm and not self.alarm.timer)
+end
 
 local add_waiter, forget = Promise.add_waiter, Promise.forget
 
@@ -186,7 +194,10 @@ Promise["break"] = Promise.fail
 
 --- "planned", "kept" or "broken".
 ---@return string
-function Promise:status() return self.state end
+function Promise:status()
+  if self.alarm then self.alarm:look(self) end
+  return self.state
+end
 
 --- What broke the promise. An error while it is not broken.
 ---@return any

@@ -1,10 +1,13 @@
---- Promises about promises and time: all_of, any_of, after, at; await and pawait.
+--- Promises about promises: all_of, any_of, timeout; await and pawait.
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local options = require "cro.options"
 local Promise = require "cro.promise"
 local receiver = require "cro.receiver"
+local scope = require "cro.scope"
 local sleepers = require "cro.sleepers"
+
+require "cro.after"
 
 local promises = {}
 local await = Promise.await
@@ -86,26 +89,6 @@ function Promise.any_of(list)
   return any
 end
 
---- Kept with true after so many seconds; a negative number means at once, infinity never.
----@param seconds number
----@return cro.Promise
-function Promise.after(seconds)
-  options.seconds("Promise.after", 1, seconds)
-  if seconds == math.huge then return Promise.made() end
-  local timer
-  local promise = Promise.made(function() timer:close() end)
-  timer = fiber.timer(math.max(0, seconds), function() Promise.settle_kept(promise, true) end)
-  return promise
-end
-
---- Kept with true when the clock of `cro.now` shows this time; a past one means at once.
----@param when number seconds
----@return cro.Promise
-function Promise.at(when)
-  options.seconds("Promise.at", 1, when)
-  return Promise.after(when - fiber.now())
-end
-
 local TIMEOUT = { cancel = "boolean" }
 
 --- What others settle is given up with the wait for it; what somebody is going to settle by
@@ -143,9 +126,13 @@ end
 function Promise:timeout(seconds, given)
   options.seconds("timeout", 1, seconds, 0)
   local opts = options.check("timeout", given, TIMEOUT)
-  local task, timer
-  local timed = Promise.made(function(reason)
+  local task, timer, link
+  local function disarm()
     if timer then timer:close() end
+    if link then scope.unlink(link) end
+  end
+  local timed = Promise.made(function(reason)
+    disarm()
     self:forget(task)
     give_up(self, opts.cancel, reason)
   end)
@@ -155,11 +142,13 @@ function Promise:timeout(seconds, given)
     return timed
   end
   task = listen(self, function()
-    if timer then timer:close() end
+    disarm()
     return settle_like(timed, self)
   end)
   if seconds == math.huge then return timed end
+  link = scope.link_work(timed)
   timer = fiber.timer(seconds, function()
+    disarm()
     if self:status() ~= "planned" then return end
     self:forget(task)
     local text = ("timed out after %g s"):format(seconds)

@@ -192,7 +192,7 @@ end
 
 --- The place of a job in its owner's list. A fiber keeps it from job to job.
 ---@class cro.JobLink
----@field fiber cro.Fiber
+---@field fiber cro.Fiber|false of a job that has begun; false for other work
 ---@field owner false|cro.Owner who started the job, and gets what it leaves open
 ---@field promise false|cro.Promise
 ---@field older false|cro.JobLink
@@ -202,7 +202,9 @@ local REASON = "the block or job that started this has ended"
 
 local function new_link(rec)
   local link = { fiber = false, owner = false, promise = false, older = false, newer = false }
-  link.fiber, rec.link = rec, link
+  if rec then
+    link.fiber, rec.link = rec, link
+  end
   return link
 end
 
@@ -232,18 +234,34 @@ function scope.begin_job(rec, promise, owner)
   join(rec.link or new_link(rec), promise, owner)
 end
 
---- The job of a fiber has ended, or is nobody's any more.
----@param rec cro.Fiber
-function scope.end_job(rec)
-  local link = rec.link
-  local owner = link and link.owner
+--- Takes a job or other work out of its owner's list. Twice is harmless.
+---@param link cro.JobLink
+function scope.unlink(link)
+  local older, newer, owner = link.older, link.newer, link.owner
   if not owner then return end
-  local older, newer = link.older, link.newer
   if newer then newer.older = older else owner.jobs = older end
   if older then older.newer = newer end
   link.owner, link.promise, link.older, link.newer = false, false, false, false
 end
-local end_job = scope.end_job
+local unlink = scope.unlink
+
+--- The job of a fiber has ended, or is nobody's any more.
+---@param rec cro.Fiber
+function scope.end_job(rec)
+  if rec.link then return unlink(rec.link) end
+end
+
+--- Registers a promise that `cancel` gives up with who owns what the running code opens.
+---@param promise cro.Promise
+---@return cro.JobLink|false link for `unlink`; false: it is the program's
+function scope.link_work(promise)
+  if not S.scope and S.current.job == program then return false end
+  local owner = standing(here())
+  if owner == program or owner.gone or owner.sealed then return false end
+  local link = new_link(false)
+  join(link, promise, owner)
+  return link
+end
 
 --- Cancels what an owner has under way, the latest first; that it ends is another matter.
 --- What it starts from now on is cancelled before it begins.
@@ -267,11 +285,11 @@ end
 
 local function move_job(link, to)
   local promise, rec = link.promise, link.fiber
-  end_job(rec)
+  unlink(link)
   if to == program then return end
   if to.gone or to.sealed then return promise:cancel(REASON) end
   join(link, promise, to)
-  if rec.job and rec.job.fiber == rec then rec.job.home = to end
+  if rec and rec.job and rec.job.fiber == rec then rec.job.home = to end
 end
 
 --- Gives an open handle to another owner; its place in the order stays.
