@@ -26,7 +26,9 @@ build:
 	@tools/deps run
 	@tools/build build
 
-run: build
+run:
+	@tools/deps run
+	@CRO_TARGETS="crolua cro_core" tools/build build
 	@HOST=$(HOST) PORT=$(PORT) tools/run $(EXAMPLE)
 
 test:

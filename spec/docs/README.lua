@@ -11,5 +11,5 @@ return {
       assert.equal('["as",1]', wire.ask(run.service, "POST", "/echo", json, '["as",1]').body)
     end,
   },
-  [5] = { check = function(run) assert.equal("LOUD\n", page.say(run.service, "loud\n")) end },
+  [6] = { check = function(run) assert.equal("LOUD\n", page.say(run.service, "loud\n")) end },
 }
