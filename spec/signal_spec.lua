@@ -81,16 +81,28 @@ describe("signals #loop", function()
   end)
 
   it("are names that exist and can be caught", function()
-    refused("signal_spec.lua:" .. debug.getinfo(1, "l").currentline + 1
-      .. ": cro.signal: 'SIGNONE' is no signal; give a name such as SIGINT", function() cro.signal "SIGNONE" end)
-    for _, name in ipairs { "SIGKILL", "SIGSTOP", "SIGSEGV", "SIGPIPE" } do
-      refused("signal " .. name .. " can't be caught", function() cro.signal(name):tap(print) end)
+    refused('cro.signal: the string "SIGNONE" is no signal; give a name such as SIGINT', function()
+      cro.signal "SIGNONE"
+    end)
+    for _, name in ipairs { "SIGKILL", "SIGSTOP", "SIGSEGV", "SIGPIPE", "9" } do
+      refused(("cro.signal: %s cannot be caught; SIGTERM and SIGINT ask a program to end"):format(name),
+        function() cro.signal(name) end)
     end
+  end)
+
+  it("are refused at the line that names them", function()
+    local result = run [[
+      local _, err = pcall(function()
+        cro.signal "SIGKILL"
+      end)
+      print(err)
+    ]]
+    assert.matches("^[^\n]*script.lua:%d+: cro.signal: SIGKILL cannot be caught", result.out)
   end)
 
   it("are refused without a name, or with something else", function()
     refused('cro.signal: a name such as "SIGINT" expected, got nothing', function() cro.signal() end)
-    refused('cro.signal: argument 2: a name such as "SIGINT" expected, got number',
+    refused('cro.signal: argument 2: a name such as "SIGINT" expected, got the number 15',
       function() cro.signal("SIGINT", 15) end)
   end)
 

@@ -1,6 +1,8 @@
 --- A connection that is a supply of bytes and takes writes: what TCP, sockets of the unix
 --- family, pipes and terminals have in common. `cro.tcp` and `cro.unix` make them.
 local Promise = require "cro.promise"
+local Outcome = require "cro.outcome"
+local called = require "cro.called"
 local errors = require "cro.errors"
 local options = require "cro.options"
 local scope = require "cro.scope"
@@ -15,7 +17,8 @@ local supplies = require "cro.supply"
 ---@field path string|nil of a socket of the unix family
 ---@field private name string of its kind; "TCP connection" on the class
 ---@field private room table|false promises of writes that wait for the queue to shrink
----@field private ending cro.Promise|false what waits for the end
+---@field private ending cro.Outcome|false what waits for the end
+---@field private closer string how this side closes it, for messages
 ---@field held table|false who closes it if nobody else does
 ---@field private state integer READ, SHUT and CLOSED, of this side; one field, since eight fields fit
 local Connection = {}
@@ -25,6 +28,8 @@ Connection.__name = "cro.Connection"
 Connection.name = "TCP connection"
 --- What waits for its end, once somebody does.
 Connection.ending = false
+--- How this side closes it.
+Connection.closer = "connection:close()"
 
 --- Somebody has tapped it; `shutdown` was called; `close` was.
 local READ, SHUT, CLOSED = 1, 2, 4
@@ -62,18 +67,24 @@ function Connection:__tostring()
   return ("%s %s:%d"):format(self.name, self.peer_host, self.peer_port)
 end
 
-local function settle(promise, err)
-  if err then return Promise.settle_broken(promise, err) end
-  return Promise.settle_kept(promise, true)
+--- An error of the core names the operation; here it is told of what.
+local function of(where, err)
+  err.address = where
+  err.message = err.message:gsub("^(%l+): ", function(op)
+    if op == "connection" then return where .. ": " end
+    return ("%s %s: "):format(op, where)
+  end, 1)
+  return err
 end
 
---- Says of "already closed" who closed it, and what to do.
+--- Says of "already closed" who closed it, and what to do; of other errors, of what.
 local function explain(self, err, op, cure)
-  if err.kind ~= "closed" then return err end
-  local said = is(self, CLOSED) and "close" or is(self, SHUT) and op == "write" and "shutdown"
-  err.message = said
-      and ("%s: this side has ended %s with connection:%s(); %s before"):format(op, tostring(self), said, cure)
-    or ("%s: %s is closed; %s before, or ask connection:closed()"):format(op, tostring(self), cure)
+  local where = tostring(self)
+  if err.kind ~= "closed" then return of(where, err) end
+  local said = is(self, CLOSED) and self.closer or is(self, SHUT) and op == "write" and "connection:shutdown()"
+  err.address = where
+  err.message = said and ("%s: this side has ended %s with %s; %s before"):format(op, where, said, cure)
+    or ("%s: %s is closed; %s before, or ask connection:closed()"):format(op, where, cure)
   return err
 end
 
@@ -92,12 +103,13 @@ end
 --- still be written: close it then. A connection that nobody holds any more is closed.
 ---@return cro.Supply
 function Connection:supply()
+  local name = tostring(self)
   return supplies.from_source {
-    name = tostring(self),
+    name = name,
     open = function(sink)
       if is(self, READ) then
         errors.misuse(("%s is read already: a connection has one reader; "
-          .. "share() of its supply gives every tap all of it"):format(tostring(self)))
+          .. "share() of its supply gives every tap all of it"):format(name))
       end
       set(self, READ)
       local ended = false
@@ -107,7 +119,7 @@ function Connection:supply()
         ended, sink = kind, nil
         if not last then return end
         if kind == "done" then return last:done() end
-        return last:quit(value)
+        return last:quit(of(name, value))
       end)
       return function()
         sink = nil
@@ -122,8 +134,9 @@ local UNHEEDED = "1 MiB was written after a write whose promise was not kept yet
   .. "await connection:write(...) so that the peer can keep up"
 
 local function cannot_write(self, err)
+  explain(self, err, "write", "write")
   if err.kind == "limit" then err.message = err.message .. ": " .. UNHEEDED end
-  return Promise.broken(explain(self, err, "write", "write"))
+  return Promise.broken(err)
 end
 
 local function open_room(self)
@@ -131,6 +144,7 @@ local function open_room(self)
   self.room = room
   self.box:on_drain(function(failure)
     self.room = false
+    if failure then explain(self, failure, "write", "write") end
     for i = 1, #room, 2 do
       if failure then
         Promise.settle_broken(room[i + 1], failure)
@@ -142,12 +156,14 @@ local function open_room(self)
   return room
 end
 
---- One promise for all writes of one size that wait: they tell the same, and who does
---- not look at them would otherwise pile them up.
+--- Numbers and promises of writes that wait, before one promise does for all of one size:
+--- who does not look at them would otherwise pile them up.
+local OWN = 128
+
 local function wait_for_room(self, bytes)
   local room = self.room or open_room(self)
-  for i = 1, #room, 2 do
-    if room[i] == bytes then return room[i + 1] end
+  for i = OWN + 1, #room, 2 do
+    if room[i] == bytes and not room[i + 1]:was_cancelled() then return room[i + 1] end
   end
   local promise = Promise.made()
   room[#room + 1] = bytes
@@ -155,7 +171,11 @@ local function wait_for_room(self, bytes)
   return promise
 end
 
-local function text_of(data)
+local function text_of(self, data)
+  if getmetatable(self) ~= Connection then
+    errors.misuse(("connection:write is called on %s; write connection:write(...), with a colon"):format(
+      options.show(self)))
+  end
   if type(data) == "number" then return tostring(data) end
   errors.misuse(("connection:write: a string or a number expected, got %s"):format(options.show(data)))
 end
@@ -177,7 +197,7 @@ end
 ---@param data string|number
 ---@return cro.Promise of the number of bytes
 function Connection:write(data)
-  if type(data) ~= "string" then data = text_of(data) end
+  if type(data) ~= "string" then data = text_of(self, data) end
   local taken, err = self.box:write(data)
   if taken then return kept(#data) end
   if taken == nil then return cannot_write(self, err) end
@@ -191,7 +211,10 @@ Connection.print = Connection.write
 ---@return cro.Promise
 function Connection:flush()
   local promise = Promise.made()
-  self.box:on_flushed(function(err) settle(promise, err) end)
+  self.box:on_flushed(function(err)
+    if err then explain(self, err, "flush", "flush") end
+    return err and Promise.settle_broken(promise, err) or Promise.settle_kept(promise, true)
+  end)
   return promise
 end
 
@@ -199,11 +222,14 @@ end
 --- "reset", ... or "aborted" after an `abort` of this side.
 ---@return cro.Promise
 function Connection:closed()
-  if self.ending then return self.ending end
-  local promise = Promise.made()
-  self.ending = promise
-  self.box:on_closed(function(err) settle(promise, err) end)
-  return promise
+  if self.ending then return self.ending:ask() end
+  local ending, where = Outcome.new(), tostring(self)
+  self.ending = ending
+  self.box:on_closed(function(err) -- leads to no self: the core keeps it
+    if err then return ending:fail(of(where, err)) end
+    return ending:keep(true)
+  end)
+  return ending:ask()
 end
 
 --- Says that no more will be written, behind what was; reading goes on.
@@ -268,5 +294,8 @@ function Connection.close_left(connection) connection:close() end
 --- Bytes written and not yet with the kernel.
 ---@return integer
 function Connection:queued() return self.box:queued() end
+
+-- A check for each write would be felt.
+called.methods(Connection, "connection", { write = true, print = true, close_left = true })
 
 return { wrap = wrap, Connection = Connection }

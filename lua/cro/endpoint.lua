@@ -1,6 +1,7 @@
 --- Where connections come from: what listening and connecting have in common for TCP and
 --- the unix family. `cro.tcp` and `cro.unix` say which options there are.
 local core = require "cro.core"
+local Outcome = require "cro.outcome"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local options = require "cro.options"
@@ -21,8 +22,15 @@ end
 endpoint.rules = {
   port = whole(0, 65535, "a whole number from 0 to 65535"),
   remote_port = whole(1, 65535, "a whole number from 1 to 65535"),
+  fd = whole(0, 2 ^ 31 - 1, "a descriptor, a whole number of 0 or more"),
   backlog = whole(1, 65535, "a whole number from 1 to 65535"),
   mode = whole(1, 511, 'permissions, such as tonumber("660", 8)'),
+  host = {
+    "string",
+    check = function(host)
+      return host ~= "" and not host:find("\0", 1, true), "a name or an address"
+    end,
+  },
   path = {
     "string",
     check = function(path)
@@ -77,25 +85,9 @@ end
 ---@class cro.Listener: cro.Supply
 ---@field address fun(self: cro.Listener): cro.Promise where it listens: `{ host =, port = }` or `{ path = }`
 
-local function tell(state, where, err)
-  state.where, state.err = where, err
-  local promise = state.promise
-  if not promise then return end
-  if where then return Promise.settle_kept(promise, where) end
-  return Promise.settle_broken(promise, err)
-end
-
-local function address_of(state)
-  if state.promise then return state.promise end
-  state.promise = Promise.made()
-  if state.where or state.err then tell(state, state.where, state.err) end
-  return state.promise
-end
-
 --- A listener that is tapped again tells where it listens this time.
 local function forget_address(state)
-  if not state.where and not state.err then return end
-  state.where, state.err, state.promise = false, false, false
+  if state.address:is_known() then state.address = Outcome.new() end
 end
 
 ---@class cro.ListenPlan
@@ -116,12 +108,12 @@ local function on_event(sink, plan, state, listener)
     end
     if kind == "quit" then
       local err = plan.explain and plan.explain(value) or value
-      tell(state, nil, err)
+      state.address:fail(err)
       return sink:quit(err)
     end
     local host, port = listener.box:address()
     if not host then return end -- closed meanwhile
-    tell(state, port and { host = host, port = port } or { path = host })
+    state.address:keep(port and { host = host, port = port } or { path = host })
     if plan.bound then plan.bound(host, port) end
   end
 end
@@ -130,14 +122,14 @@ local function open(sink, plan, state)
   local listener = { box = false }
   forget_address(state)
   if plan.problem then
-    tell(state, nil, plan.problem)
+    state.address:fail(plan.problem)
     return sink:quit(plan.problem)
   end
   listener.box = core.tcp_listen(plan.given, on_event(sink, plan, state, listener))
   return function()
     listener.box:close()
-    if state.where or state.err then return end
-    tell(state, nil, errors.new("closed", plan.name .. " was closed before it listened"))
+    if state.address:is_known() then return end
+    state.address:fail(errors.new("closed", plan.name .. " was closed before it listened"))
   end
 end
 
@@ -145,13 +137,13 @@ end
 ---@param plan cro.ListenPlan
 ---@return cro.Listener
 function endpoint.listen(plan)
-  local state = { where = false, err = false, promise = false }
+  local state = { address = Outcome.new() }
   plan.given = for_core(plan.given)
   local listener = supplies.from_source {
     name = plan.name,
     open = function(sink) return open(sink, plan, state) end,
   }
-  function listener.address() return address_of(state) end
+  function listener.address() return state.address:ask() end
   return listener
 end
 

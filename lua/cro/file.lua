@@ -7,6 +7,7 @@
 --- Whatever may wait for a disk runs on threads of its own and answers by a promise. An
 --- error has a kind ("not_found", "access", "exists", "is_directory", "not_directory",
 --- "no_space", ...), `path`, `op` ("file.read") and `errno` ("ENOENT").
+local called = require "cro.called"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local handles = require "cro.file.handle"
@@ -348,4 +349,4 @@ for name, module in pairs {
   file[name] = later.fn(module, name)
 end
 
-return file
+return called.functions(file, "cro.file")

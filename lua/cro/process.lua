@@ -6,6 +6,7 @@
 ---       cro.whenever(list:stdout():lines(), print)
 ---       cro.whenever(list:start(), function(info) print("ended with", info.code) end)
 ---     end)
+local called = require "cro.called"
 local class = require "cro.process.class"
 local command = require "cro.process.command"
 local connection = require "cro.connection"
@@ -14,6 +15,7 @@ local ending = require "cro.process.ending"
 local errors = require "cro.errors"
 local later = require "cro.later"
 local options = require "cro.options"
+local Outcome = require "cro.outcome"
 local Promise = require "cro.promise"
 local scope = require "cro.scope"
 local stdio = require "cro.process.stdio"
@@ -30,6 +32,8 @@ local function explain(self, err, step)
     text = "its user or group: " .. text
   elseif step == "terminal" then
     text = "its terminal: " .. text
+  elseif err.kind == "closed" then
+    text = "a descriptor it was to be given is not open"
   elseif step == "exec" then
     if err.kind == "not_found" and not self.words[1]:find("/", 1, true) then text = "no such command" end
     if cwd then text = ("%s (in the working directory '%s')"):format(text, cwd) end
@@ -39,11 +43,10 @@ local function explain(self, err, step)
   return failure
 end
 
-local function fail(self, err, step)
-  local failure = explain(self, err, step)
+local function fail(self, failure)
   self.state = "failed"
   Promise.settle_broken(self.exit, failure)
-  if self.started then Promise.settle_broken(self.started, failure) end
+  self.started:fail(failure)
   if self.out then self.out:give_up() end
   if self.err then self.err:give_up() end
   self.failure = failure
@@ -52,30 +55,32 @@ end
 
 local function spawn(self)
   local given, err = stdio.plan(self)
-  if not given then return fail(self, err, "start") end
+  if not given then return fail(self, explain(self, err, "start")) end
   local box, input, out, err_box = core.process_start(given, function(code, signal)
     return ending.on_exit(self, code, signal)
   end)
-  if not box then return fail(self, input, out) end
+  if not box then return fail(self, explain(self, input, out)) end
   self.box, self.state = box, "started"
   if self.opts.pty then
     self.input = connection.wrap(out, "terminal of " .. self.name)
     self.out = self.out or Stream.unheard(self)
   elseif input then
     self.input = connection.wrap(input, "stdin of " .. self.name)
+    self.input.closer = "process:close_stdin()"
   end
   if self.out then self.out:attach(out) end
   if self.err then self.err:attach(err_box) end
   ending.watch_time(self)
   if not self.opts.detached then scope.own(self, "process", ending.close_left) end
-  if self.started then Promise.settle_kept(self.started, box:pid()) end
+  self.started:keep(box:pid())
   return self.exit
 end
 
 --- Starts it. The promise is kept with how it has ended, `{ code, signal, pid }`, when
 --- it has and all output that is tapped was delivered. It breaks when the process cannot
---- be started, with the kind "not_found", "access", ..., and with "timeout" when it took
---- longer than the option says. Cancelling the promise ends the process as `close` does.
+--- be started, with the kind "not_found", "access", ..., with "closed" when it was closed
+--- before, and with "timeout" when it took longer than the option says. Cancelling the
+--- promise ends the process as `close` does.
 ---@return cro.Promise
 function Process:start()
   if self:is_started() then
@@ -83,6 +88,7 @@ function Process:start()
   end
   self.state = "failed"
   self.exit = Promise.made(function() self:close():observe() end)
+  if self.failure then return fail(self, self.failure) end
   return spawn(self)
 end
 
@@ -93,16 +99,7 @@ end
 
 --- Kept with the process id when it was started, broken when it cannot be.
 ---@return cro.Promise
-function Process:ready()
-  if self.started then return self.started end
-  self.started = Promise.made()
-  if self.state == "failed" then
-    Promise.settle_broken(self.started, self.failure)
-  elseif self.box then
-    Promise.settle_kept(self.started, self.box:pid())
-  end
-  return self.started
-end
+function Process:ready() return self.started:ask() end
 
 --- What start has returned.
 ---@return cro.Promise
@@ -212,6 +209,7 @@ local function new(name, words, opts)
     held = false,
   }
   self.name, self.words, self.opts = ("'%s'"):format(words[1]), words, opts
+  self.started, self.gone = Outcome.new(), Outcome.new()
   setmetatable(self, Process)
   if opts.pty then no_stdio_with_pty(name, opts) end
   for place in pairs(class.STANDARD) do
@@ -219,6 +217,8 @@ local function new(name, words, opts)
   end
   return self
 end
+
+called.methods(Process, "process")
 
 local process = {}
 
@@ -235,7 +235,7 @@ function process.new(name, words, opts) return new(name, words, opts) end
 --- Runs a command to its end; see cro.process.run.
 process.run = later.fn("cro.process.run", "run")
 
-return setmetatable(process, {
+return setmetatable(called.functions(process, "cro.process"), {
   __call = function(_, ...)
     local words, opts = command.parse("cro.process", command.OPTIONS, ...)
     return new("cro.process", words, opts)

@@ -92,9 +92,10 @@ end
 local TIMEOUT = { cancel = "boolean" }
 
 --- What others settle is given up with the wait for it; what somebody is going to settle by
---- hand is theirs.
+--- hand is theirs, and what others were given too (cro.outcome) goes on.
 local function give_up(promise, cancel, reason)
-  if cancel == nil then cancel = promise.vowed and promise.vowed ~= "by hand" end
+  local mine = promise.vowed and promise.vowed ~= "by hand" and promise.vowed ~= "common"
+  if cancel == nil then cancel = mine end
   if cancel then promise:cancel(reason) end
 end
 

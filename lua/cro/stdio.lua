@@ -4,6 +4,7 @@
 ---
 --- Terminals, pipes, sockets and redirected files alike. The flags of the descriptors,
 --- which the shell and others share, are left as they were found.
+local called = require "cro.called"
 local core = require "cro.core"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
@@ -153,6 +154,7 @@ function Output:write(data)
     return Promise.broken(errors.new("limit", ("%s:write: %d bytes wait for the reader already; await "
       .. "%s:write(...)"):format(self.name, self.bytes, self.name), { op = self.name .. ":write", path = self.name }))
   end
+  if self.room and self.room:was_cancelled() then self.room = false end
   promise = self.room or Promise.made()
   self.room = promise
   self.waiting[#self.waiting + 1] = data
@@ -182,6 +184,8 @@ local function output(fd, name, c)
   }, Output)
   return self
 end
+
+called.methods(Output, "output")
 
 --- Standard input.
 stdio.stdin = setmetatable({ read = false }, Stdin)

@@ -4,6 +4,7 @@
 ---     whenever(cro.tcp.listen("127.0.0.1", 8080), function(connection)
 ---       whenever(connection, function(bytes) connection:write(bytes) end)
 ---     end)
+local called = require "cro.called"
 local connections = require "cro.connection"
 local endpoint = require "cro.endpoint"
 local errors = require "cro.errors"
@@ -20,14 +21,14 @@ tcp.Connection = types.tcp_connection
 local rules = endpoint.rules
 
 local LISTEN = {
-  host = "string",
+  host = { "string", check = function(host) return host == "" or rules.host.check(host), "a name or an address" end },
   port = rules.port,
   backlog = rules.backlog,
   nodelay = "boolean",
   keep_alive = rules.keep_alive,
   reuse_port = "boolean",
   ipv6_only = "boolean",
-  fd = "number",
+  fd = rules.fd,
 }
 local LISTEN_FUNCTION = { bound = "function" }
 for key, value in pairs(LISTEN) do
@@ -35,7 +36,7 @@ for key, value in pairs(LISTEN) do
 end
 
 local CONNECT = {
-  host = "string",
+  host = rules.host,
   port = rules.remote_port,
   timeout = rules.seconds,
   nodelay = "boolean",
@@ -57,6 +58,14 @@ local function need_port(name, given)
   errors.misuse(('%s: option "port" is required (number)'):format(name))
 end
 
+local function explain_fd(fd)
+  return function(err)
+    local why = err.kind == "closed" and "is not open" or err.kind == "invalid" and "is no socket that listens"
+    if why then err.kind, err.message = "invalid", ("listen: descriptor %d %s"):format(fd, why) end
+    return err
+  end
+end
+
 local function listening(given, bound)
   return endpoint.listen {
     name = ("listener %s:%s"):format(given.host or "localhost", tostring(given.port)),
@@ -65,6 +74,7 @@ local function listening(given, bound)
     wrap = connections.wrap,
     bound = bound,
     problem = name_problem("listen", given.host),
+    explain = given.fd and explain_fd(given.fd),
   }
 end
 
@@ -88,6 +98,16 @@ function tcp.listen(host, port, more)
   return listening(given, bound)
 end
 
+--- What is often written in the place of a name.
+local function explain_name(err, host)
+  local bare = host:match "^%[(.*)%]$"
+  local cure = bare and ("; an address stands here without brackets: %q"):format(bare)
+    or host:find("://", 1, true) and "; a host is expected, not a URL"
+    or host:find ":%d+$" and "; the port is an argument of its own"
+  if cure then err.message = err.message .. cure end
+  return err
+end
+
 local function connecting(given)
   return endpoint.connect {
     kind = "tcp connection",
@@ -95,6 +115,7 @@ local function connecting(given)
     wrap = connections.wrap,
     problem = name_problem("connect", given.host),
     explain = function(err)
+      if err.kind == "dns_not_found" then return explain_name(err, given.host) end
       if err.kind ~= "invalid" or not given.local_host then return err end
       err.message = ("connect: local_host must be a numeric address of this machine, got %q"):format(given.local_host)
       return err
@@ -127,4 +148,4 @@ end)
 --- Options as `tcp.connect`.
 tcp.connector = endpoint.connector("TCP Connector", CONNECT, tcp.connect)
 
-return tcp
+return called.functions(tcp, "cro.tcp")

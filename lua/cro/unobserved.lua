@@ -8,6 +8,10 @@ local fiber = require "cro.fiber"
 
 local unobserved = {}
 
+--- Errors of this library that were reported: one that breaks several promises is told
+--- once. A script may use a table of its own for many failures.
+local told = setmetatable({}, { __mode = "k" })
+
 --- How many were reported.
 unobserved.count = 0
 
@@ -20,8 +24,9 @@ local watched = setmetatable({}, { __mode = "k" })
 local made = 0
 
 local function report(note)
-  if note.done then return end
+  if note.done or told[note.err] then return end
   note.done = true
+  if errors.is(note.err) then told[note.err] = true end
   local known = {}
   if note.place ~= "?" then known[1] = "broken at " .. note.place end
   if note.made then known[#known + 1] = "made at " .. note.made end

@@ -167,9 +167,14 @@ static void accepted(void *arg, cro_tcp *tcp)
 static void starved(void *arg, int err)
 {
   const listener_box *box = arg;
+  int port = -1;
+  cro_bytes where = cro_listener_address(box->listener, &port);
 
-  fprintf(stderr, "crolua: accepting at %s pauses: %s; raise the limit (ulimit -n)\n",
-          box->address, cro_err_text(err));
+  fprintf(stderr, "crolua: accepting at %.*s", (int)where.len, where.at);
+  if (port >= 0)
+    fprintf(stderr, ":%d", port);
+  fprintf(stderr, " pauses: %s%s\n", cro_err_text(err),
+          err == CRO_E_MFILE ? "; raise the limit (ulimit -n)" : "");
 }
 
 static const cro_listener_ops listener_ops = { .accepted = accepted,

@@ -125,11 +125,14 @@ static int l_core_signal(lua_State *L)
   return 1;
 }
 
-/* core.signal_known(name): is there such a signal? */
+/* core.signal_known(name): is there such a signal? can it be caught? */
 static int l_core_signal_known(lua_State *L)
 {
-  lua_pushboolean(L, cro_signal_number(lcro_checkbytes(L, 1)) >= 0);
-  return 1;
+  int number = cro_signal_number(lcro_checkbytes(L, 1));
+
+  lua_pushboolean(L, number >= 0);
+  lua_pushboolean(L, number >= 0 && cro_signal_catchable(number));
+  return 2;
 }
 
 static const luaL_Reg methods[] = {

@@ -231,6 +231,24 @@ static void hand_out(cro_listener *listener, int fd, const net_address *peer)
     listener->ops->accepted(listener->arg, tcp);
 }
 
+/* It will fail again, of whatever connection: the descriptors are used up, or the
+ * socket listens no more because somebody who shares it has shut it down. */
+static bool is_lasting(int error)
+{
+  switch (error) {
+  case EMFILE:
+  case ENFILE:
+  case ENOBUFS:
+  case ENOMEM:
+  case EINVAL:
+  case EBADF:
+  case ENOTSOCK:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /* True when there may be one more. */
 static bool accept_one(cro_listener *listener)
 {
@@ -246,7 +264,7 @@ static bool accept_one(cro_listener *listener)
     listener->batch = listener->batch > 1 ? listener->batch / 2 : 1;
     return false;
   }
-  if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+  if (is_lasting(error)) {
     starve(listener, cro_err_from_errno(error));
     return false;
   }

@@ -103,6 +103,8 @@ void cro_signal_close(cro_signal *sig);
 void cro_signal_aside(cro_signal *sig);
 /* "SIGINT", "INT" or "2" -> number, or CRO_E_INVAL. */
 int cro_signal_number(cro_bytes name);
+/* Neither SIGKILL nor SIGSTOP, a fault of the program, or SIGPIPE. */
+bool cro_signal_catchable(int number);
 /* SIGINT -> "INT"; NULL for one without a name of its own. Static. */
 const char *cro_signal_name(int number);
 

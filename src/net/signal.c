@@ -66,7 +66,7 @@ const char *cro_signal_name(int number)
 
 /* A handler for a fault would return to the faulting instruction for ever; closing a
  * handler of SIGPIPE would bring back its default, which is to end the process. */
-static bool catchable(int number)
+bool cro_signal_catchable(int number)
 {
   static const int never[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS,
                                SIGFPE,  SIGILL,  SIGPIPE };
@@ -95,7 +95,7 @@ int cro_signal_open(cro_signal **out, cro_loop *loop, int number,
   cro_signal *sig;
   int rc;
 
-  if (!catchable(number))
+  if (!cro_signal_catchable(number))
     return CRO_E_INVAL;
   if (loop->destroying)
     return CRO_E_CLOSED;

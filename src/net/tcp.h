@@ -156,7 +156,8 @@ typedef struct cro_listener_ops {
   void (*accepted)(void *arg, cro_tcp *tcp);
   /* The same for one beyond max_connections (NULL: closed at once). */
   void (*refused)(void *arg, cro_tcp *tcp);
-  /* accept failed for lack of descriptors or memory; accepting pauses 100 ms. Told at
+  /* accept failed for lack of descriptors or memory, or the socket does not listen
+   * any more; accepting pauses 100 ms. Told at
    * most once per 10 s. May be NULL. */
   void (*starved)(void *arg, int err);
 } cro_listener_ops;

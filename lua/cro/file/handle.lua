@@ -1,4 +1,5 @@
 --- Open files: reading, writing and the rest, one after the other.
+local called = require "cro.called"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
@@ -281,5 +282,7 @@ function handles.open(path, how, given)
     return handles.wrap(box, path, ONLY[flags % 4])
   end)
 end
+
+called.methods(File, "file")
 
 return handles

@@ -74,9 +74,10 @@ function timer:close() end
 ---@param aside boolean|nil true: a program that waits for nothing else is stuck
 function core.signal(name, fn, aside) end
 
---- Is there such a signal?
+--- Is there such a signal, and can it be caught?
 ---@param name string
----@return boolean
+---@return boolean known
+---@return boolean catchable
 function core.signal_known(name) end
 
 ---@class cro.core.Signal

@@ -24,8 +24,8 @@ end
 ---@field private err cro.process.Stream|false stderr
 ---@field private merged boolean
 ---@field private exit cro.Promise|false what start has returned
----@field private started cro.Promise|false what ready has returned
----@field private gone cro.Promise|false kept when it has been reaped
+---@field private started cro.Outcome that it runs
+---@field private gone cro.Outcome that it has been reaped
 ---@field private info cro.process.Exit|false
 ---@field private failure cro.Error|false why it is being ended
 ---@field private timer table|false its time-out

@@ -36,7 +36,7 @@ function ending.on_exit(self, code, signal)
   info.code, info.signal, info.pid = code, signal, self.box:pid()
   self.info, self.state = setmetatable(info, Exit), "ended"
   if self.input and not self.opts.pty then self.input:close() end
-  if self.gone then Promise.settle_kept(self.gone, true) end
+  self.gone:keep(true)
   return self:stream_over()
 end
 
@@ -69,23 +69,31 @@ function ending.watch_time(self)
   end)
 end
 
+--- Closed before it was started: that will not happen any more.
+local function give_up(self)
+  if self.state ~= "new" or self.failure then return end
+  self.failure = errors.new("closed", ("%s was closed before it was started"):format(self.name))
+  self.failure.command = self.words[1]
+  self.started:fail(self.failure)
+end
+
 local function close(self, seconds)
+  give_up(self)
   if self.state ~= "started" then
     if self.input then self.input:abort() end
     finish_streams(self)
     return Promise.kept(true)
   end
-  local gone = self.gone or Promise.made()
-  self.gone = gone
   stop(self, seconds)
   if self.input then self.input:abort() end
   finish_streams(self)
-  return gone
+  return self.gone:ask()
 end
 
 --- Ends it and lets go of what belongs to it: the signal of the option stop_signal
 --- ("SIGTERM"), SIGKILL after kill_after seconds. Its pipes are closed at once. What a
---- block or a job has started it closes when it ends. Harmless twice.
+--- block or a job has started it closes when it ends. Harmless twice. One that was not started
+--- yet cannot be any more: kind "closed".
 ---@return cro.Promise kept when the process is gone
 function Process:close() return close(self, self.opts.kill_after) end
 

@@ -1,4 +1,5 @@
 --- A UDP socket: a live supply of datagrams that sends them. `cro.udp` makes them.
+local called = require "cro.called"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local groups = require "cro.udp.groups"
@@ -329,5 +330,7 @@ function Socket:close()
     sink:done()
   end
 end
+
+called.methods(Socket, "socket")
 
 return { wrap = wrap, Datagram = Datagram, located = located }

@@ -1,0 +1,65 @@
+local cro = require "cro.reactive"
+local Outcome = require "cro.outcome"
+local Promise = require "cro.promise"
+local world = require "spec.support.world"
+
+describe("an outcome", function()
+  it("is told by one promise to all who ask", world.inside(function()
+    local outcome = Outcome.new()
+    local one = outcome:ask()
+    assert.equal(one, outcome:ask())
+    assert.is_false(outcome:is_known())
+    outcome:keep(5)
+    assert.is_true(outcome:is_known())
+    assert.equal(5, one:await())
+    assert.equal(one, outcome:ask())
+  end))
+
+  it("is told to who asks late", world.inside(function()
+    local outcome, other = Outcome.new(), Outcome.new()
+    outcome:keep(nil)
+    assert.is_nil(outcome:ask():await())
+    other:fail(cro.errors.new("gone", "it will not happen"))
+    local value, err = cro.pawait(other:ask())
+    assert.is_nil(value)
+    assert.equal("gone", err.kind)
+  end))
+
+  it("counts the first time only", world.inside(function()
+    local outcome = Outcome.new()
+    local promise = outcome:ask()
+    outcome:keep(1)
+    outcome:keep(2)
+    outcome:fail "3"
+    assert.equal(1, promise:await())
+    assert.equal(1, outcome:ask():await())
+  end))
+
+  it("outlives a time limit on its promise", world.inside(function()
+    local outcome = Outcome.new()
+    local _, err = cro.pawait(outcome:ask():timeout(1))
+    assert.equal("timeout", err.kind)
+    assert.equal("planned", outcome:ask():status())
+    outcome:keep "late"
+    assert.equal("late", outcome:ask():await())
+  end))
+
+  it("gives who asks another promise when one was cancelled", world.inside(function()
+    local outcome = Outcome.new()
+    local one = outcome:ask()
+    one:cancel()
+    assert.equal("broken", one:status())
+    local two = outcome:ask()
+    assert.not_equal(one, two)
+    outcome:keep(7)
+    assert.equal(7, two:await())
+    assert.equal("cancelled", one:cause().kind)
+  end))
+
+  it("can be given up by a time limit that says so", world.inside(function()
+    local promise = Outcome.new():ask()
+    cro.pawait(promise:timeout(1, { cancel = true }))
+    assert.equal("broken", promise:status())
+    assert.is_true(Promise.is(promise))
+  end))
+end)
