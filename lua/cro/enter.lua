@@ -11,7 +11,7 @@ local turn = require "cro.turn"
 
 local enter = {}
 
-local trace, STOP = errors.trace, errors.STOP
+local trace = errors.trace
 local push_ring, take_ring = ring.push, ring.take
 local VALUE, QUIT, EMIT, OLDEST = turn.VALUE, turn.QUIT, turn.EMIT, turn.OLDEST
 local SCHEDULED, post, leave = turn.SCHEDULED, turn.post, turn.leave
@@ -38,7 +38,7 @@ local function wait_turn(line, value)
   ticket.fiber, ticket.scope, ticket.value = rec, S.scope, value
   post(owner, line, EMIT, ticket)
   fiber.park(ticket, "emit")
-  if ticket.stopped then error(STOP, 0) end
+  if ticket.stopped then error(errors.UNHEARD, 0) end
 end
 
 --- A value along an on-demand chain: handled now when the turn is free, else the emitter

@@ -58,7 +58,6 @@ function turn.post(owner, line, kind, value)
 end
 
 local post = turn.post
-
 local function conclude(block)
   block.body = false -- which may name what is to be collected now
   if block.lent then cleanup.seal(block) end
@@ -245,7 +244,7 @@ local function stray_stop(owner, err)
   -- A react does not outlive the block whose code waits for it.
   if S.ended_beneath(owner.under) and not (owner.waiter and S.ended_beneath(owner.outer)) then return end
   if owner.waiter then return end_block(owner, "quit", err) end
-  return fail(owner, errors.new("error", "a stop left the block it was meant for", { cause = err }))
+  return fail(owner, errors.new("error", "a stop left the block it was meant for: " .. err.message, { cause = err }))
 end
 
 local function run_last(line)
@@ -310,6 +309,7 @@ end
 --- The emitter is parked until this is handled, so its code counts as beneath.
 local function handle_emit(owner, line, ticket)
   if ticket.dead then return end
+  ticket.stopped = line.closed -- since it was queued: nobody has the value
   local under = owner.under
   owner.under = ticket.scope
   handle_value(owner, line, ticket.value)

@@ -185,6 +185,38 @@ describe("R5: a value that crosses", function()
   end))
 end)
 
+describe("R4, R11: an emit that waits for its turn", function()
+  for how, stop in pairs {
+    ["its source is closed"] = function(handle) handle:close() end,
+    ["its source is ended by last()"] = function() cro.last() end,
+    ["its block is done"] = function() cro.done() end,
+    ["its block fails"] = function() error { kind = "own" } end,
+  } do
+    it("is stopped, not told that its value was handled, when " .. how, world.inside(function()
+      local emitter, handled = nil, {}
+      local source = Supply.on_demand(function(own) emitter = own end)
+      local block = cro.start(react, function()
+        local handle
+        handle = whenever(source, function(value)
+          handled[#handled + 1] = value
+          sleep(1)
+          stop(handle)
+        end)
+        whenever(cro.Promise.after(5), function() end)
+      end)
+      sleep(0)
+      local first = cro.start(function() emitter:emit(1) end)
+      sleep(0)
+      local raised
+      cro.start(function() raised = select(2, pcall(emitter.emit, emitter, 2)) end)
+      cro.pawait(first)
+      cro.pawait(block)
+      assert.same({ 1 }, handled)
+      assert.equal("stop", raised.kind)
+    end))
+  end
+end)
+
 describe("R6: whenever taps at once", function()
   it("queues what the source brings until the running handler returns", world.inside(function()
     local log, note = world.log()

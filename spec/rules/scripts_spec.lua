@@ -4,6 +4,6 @@ local scripted = require "spec.support.scripted"
 
 describe("any script of emits, sends, ends, waits and cancellations over several blocks", function()
   it("keeps the guarantees of blocks and leaves nothing behind", function()
-    property.check(script, scripted.run, tonumber(os.getenv "PROPERTY_RUNS") or 150)
+    property.check(script, scripted.run, tonumber(os.getenv "PROPERTY_RUNS") or 300)
   end)
 end)

@@ -4,13 +4,14 @@ local property = require "spec.support.property"
 local EACH = 2 -- suppliers, channels, promises
 
 local source = property.record {
-  kind = property.one_of { "supplier", "channel", "promise", "interval", "list" },
+  kind = property.one_of { "supplier", "channel", "promise", "interval", "list", "producer" },
   n = property.integer(1, EACH),
   nested = property.integer(0, 2),
   wait = property.integer(0, 3),
   act = property.one_of {
-    "nothing", "emit", "emit", "down", "down", "send", "offer", "receive", "keep", "await", "protect", "start",
-    "more", "close_first", "close_own", "last", "done", "error",
+    "nothing", "emit", "emit", "down", "down", "send", "offer", "receive", "keep", "feed", "await", "protect", "start",
+    "more", "close_first", "close_own", "last", "done", "error", "inner",
+    "inner_done",
   },
   on = property.integer(1, 3), -- at each how many-th of its values
   finally = property.one_of { "nothing", "wait", "emit", "down", "error", "done", "more" },
@@ -24,7 +25,7 @@ local block = property.record {
 }
 
 local BRINGING = {
-  "emit", "emit", "emit", "emit", "send", "send", "send", "offer_and_cancel", "release_and_cancel",
+  "emit", "emit", "emit", "emit", "feed", "feed", "send", "send", "send", "offer_and_cancel", "release_and_cancel",
   "poll_and_cancel", "receive", "protect", "keep", "again", "cancel",
 }
 local ENDING = { "done", "quit", "close", "fail", "break" }

@@ -6,12 +6,15 @@
 --- broken or something is left.
 local cro = require "cro.reactive"
 local fiber = require "cro.fiber"
-local roots = require "cro.roots"
+local aftermath = require "spec.support.aftermath"
+local feeders = require "spec.support.feeders"
 local world = require "spec.support.world"
 local Channel = require "cro.channel"
 local Lock = require "cro.lock"
 
 local whenever, emit, sleep = cro.whenever, cro.emit, cro.sleep
+
+local check, is_expected, noted_receive = aftermath.check, aftermath.is_expected, aftermath.noted_receive
 
 local scripted = {}
 
@@ -20,34 +23,21 @@ local EACH = 2 -- suppliers, channels, promises, as in spec/support/script_gener
 local MAX_ACTS = 200
 local TENTH = 0.1
 
---- Kinds of errors that a script may rightly bring about.
-local EXPECTED = { own = true, cancelled = true, stop = true, closed = true, slow_consumer = true }
-local EXPECTED_TEXT = { "emit would wait for", "this fiber holds the lock" }
-
-local function is_expected(err)
-  if type(err) == "table" and EXPECTED[err.kind] then return true end
-  for _, text in ipairs(EXPECTED_TEXT) do
-    if tostring(err):find(text, 1, true) then return true end
-  end
-  return false
-end
-
 local function new_stage(script)
   local stage = {
     suppliers = {}, channels = {}, promises = {}, jobs = {}, taps = {}, wrong = {},
-    lock = Lock.new(), inside = 0, running = 0, opened = 0, closed = 0, serial = 0, acts = 0,
-    sent = {}, received = {},
+    capacity = script.capacity, lock = Lock.new(), inside = 0, running = 0, opened = 0, closed = 0, serial = 0, acts = 0,
+    sent = {}, received = {}, emitters = {}, feeding = {}, states = {},
   }
+  function stage.check(ok, text)
+    if not ok then stage.wrong[#stage.wrong + 1] = text end
+  end
   for i = 1, EACH do
     stage.suppliers[i] = cro.Supplier.new { buffer = script.buffer, policy = script.policy }
     stage.channels[i] = Channel.new { capacity = script.capacity }
     stage.promises[i] = cro.Promise.new()
   end
   return stage
-end
-
-local function check(stage, ok, text)
-  if not ok then stage.wrong[#stage.wrong + 1] = text end
 end
 
 --- Code of a block: at most one at a time, waits included, none after the end.
@@ -69,11 +59,6 @@ local function noted_send(stage, n, verb)
   local ok, sent = pcall(Channel[verb], stage.channels[n], value)
   stage.sent[value] = ok and sent ~= false
   if not ok then error(sent, 0) end
-end
-
-local function noted_receive(stage, value)
-  check(stage, not stage.received[value], "a value was received twice")
-  stage.received[value] = true
 end
 
 local function receive(stage, n)
@@ -104,10 +89,30 @@ function acts.keep(stage, one) pcall(stage.promises[one.n].keep, stage.promises[
 function acts.done() cro.done() end
 function acts.last() cro.last() end
 function acts.error() error { kind = "own" } end
-function acts.close_own(_, _, _, state) state.handles[#state.handles]:close() end
-function acts.close_first(_, _, _, state) state.handles[1]:close() end
+function acts.close_own(_, _, _, state) state.closers[#state.closers]() end
+function acts.close_first(_, _, _, state) state.closers[1]() end
+--- Waits for a react of its own; with `inner_done` that one ends the block around it.
+function acts.inner(_, one)
+  cro.react(function(inner)
+    whenever(cro.Supply.interval(TENTH), function(count)
+      if count == one.on then inner.done() end
+    end)
+  end)
+end
+function acts.inner_done(_, one, _, state)
+  cro.react(function()
+    whenever(cro.Supply.interval(TENTH), function(count)
+      if one.on > 1 and count == one.on then state.block.done() end
+    end)
+    if one.on == 1 then state.block.done() end
+  end)
+end
 function acts.more(stage, _, _, state)
   add_source(stage, state, { kind = "list", n = 1, nested = 1, wait = 1, act = "nothing", on = 1, finally = "wait" })
+end
+function acts.feed(stage, one)
+  local emitter = stage.emitters[#stage.emitters - one.n + 1]
+  if emitter then feeders.feed(stage, emitter) end
 end
 function acts.await(stage, one) cro.await(stage.promises[one.n]) end
 function acts.receive(stage, one) receive(stage, one.n) end
@@ -123,22 +128,32 @@ local function origin(stage, one)
   if one.kind == "supplier" then return stage.suppliers[one.n]:supply() end
   if one.kind == "channel" then return stage.channels[one.n]:supply() end
   if one.kind == "promise" then return stage.promises[one.n]:supply() end
+  if one.kind == "producer" then return feeders.source(stage, one) end
   if one.kind == "interval" then return cro.Supply.interval(TENTH * one.n) end
   return cro.Supply.from_list { 1, 2, 3 }
 end
 
-local function new_state(emits, above)
-  return { busy = 0, ended = false, handles = {}, emits = emits, above = above, beneath = 0 }
+local function new_state(stage, block, emits, above)
+  local state = {
+    block = block, busy = 0, ended = false, closers = {}, emits = emits, above = above, beneath = 0, late = 0,
+  }
+  stage.states[#stage.states + 1] = state
+  return state
 end
 
 local function open_state(stage, state)
-  local above = state.above or {}
+  local above, later_ran = state.above or {}, false
   cro.closing(function()
+    check(stage, later_ran, "a close callback ran before one that was registered later")
     stage.closed = stage.closed + 1
     check(stage, not state.ended, "close callbacks ran twice")
     check(stage, state.busy == 0, "close callbacks ran beneath a handler")
     check(stage, state.beneath == 0, "close callbacks ran before a source had ended")
     state.ended, above.beneath = true, (above.beneath or 0) - 1
+  end)
+  cro.closing(function()
+    if stage.capacity == 1 then sleep(TENTH) end
+    later_ran = true
   end)
   stage.opened, above.beneath = stage.opened + 1, (above.beneath or 0) + 1
 end
@@ -146,8 +161,8 @@ end
 --- Blocks between a source and its handler, each a block under the same rules.
 local function nest(stage, one, above, depth)
   if depth == 0 then return origin(stage, one) end
-  return cro.supply(function()
-    local state = new_state(true, above)
+  return cro.supply(function(block)
+    local state = new_state(stage, block, true, above)
     open_state(stage, state)
     whenever(nest(stage, one, state, depth - 1), function(value)
       if depth == 1 and one.kind == "channel" then noted_receive(stage, value) end
@@ -157,11 +172,13 @@ local function nest(stage, one, above, depth)
 end
 
 function add_source(stage, state, one)
-  local seen, over = 0, false
+  local seen, over, closed = 0, false, false
   local function handle(value)
     check(stage, not over, "a value after the end of its source")
+    check(stage, not closed, "a value after its source was closed")
     if one.kind == "channel" and one.nested == 0 then noted_receive(stage, value) end
     seen = seen + 1
+    if one.kind == "producer" and one.nested == 0 then feeders.begin(stage, value) end
     in_turn(stage, state, function()
       if one.wait > 0 then sleep(one.wait * TENTH) end
       stage.acts = stage.acts + 1
@@ -170,6 +187,7 @@ function add_source(stage, state, one)
   end
   local function finally()
     check(stage, not over, "two ends of a source")
+    check(stage, not closed, "an end of a source that was closed")
     over = true
     in_turn(stage, state, function()
       if one.finally == "wait" then sleep(TENTH) end
@@ -178,12 +196,15 @@ function add_source(stage, state, one)
   end
   local handle_of = whenever(nest(stage, one, state, one.nested), handle):last(finally)
   if one.finally ~= "nothing" then handle_of:quit(finally) end
-  state.handles[#state.handles + 1] = handle_of
+  state.closers[#state.closers + 1] = function()
+    closed = true
+    handle_of:close()
+  end
 end
 
 local function body_of(stage, one, emits)
-  return function()
-    local state = new_state(emits)
+  return function(block)
+    local state = new_state(stage, block, emits)
     open_state(stage, state)
     in_turn(stage, state, function()
       for _, each in ipairs(one.sources) do
@@ -261,6 +282,10 @@ function steps.release_and_cancel(stage, n, other)
   protected(stage, cro.now)
   steps.cancel(stage, n, other)
 end
+function steps.feed(stage, n, other)
+  local emitter = stage.emitters[(n + other) % #stage.emitters + 1]
+  if emitter then feeders.feed(stage, emitter) end
+end
 function steps.protect(stage) protected(stage, sleep, TENTH) end
 function steps.again(stage, n)
   if stage.taps[n] then stage.taps[n]:close() end
@@ -280,67 +305,6 @@ local function play(stage, script)
   end
 end
 
---- Nobody waits for what is there.
-local function check_nobody_forgotten(stage)
-  for _, channel in ipairs(stage.channels) do
-    check(stage, not channel.receivers.first or channel.held == channel.promised, "a receiver was forgotten")
-    check(stage, not channel.senders.first or channel.held >= channel.limit, "a sender was forgotten")
-  end
-  check(stage, stage.lock:is_held() or not stage.lock.permit.queue.first, "a lock was forgotten")
-  for _, supplier in ipairs(stage.suppliers) do
-    local ticket = supplier.gate and supplier.gate[1]
-    check(stage, not ticket or ticket.dead or not supplier:has_room(), "an emitter was forgotten")
-  end
-end
-
-local function take_down(stage)
-  for _, tap in ipairs(stage.taps) do
-    tap:close()
-  end
-  for i = 1, EACH do
-    stage.suppliers[i]:done()
-    stage.channels[i]:close()
-    stage.promises[i]:cancel()
-  end
-  for _, job in ipairs(stage.jobs) do
-    job:cancel()
-  end
-  sleep(20) -- what ends by itself has ended; what was left behind ticks on
-  for _, job in ipairs(stage.jobs) do
-    check(stage, job:status() ~= "planned", "a job never ended")
-    local _, err = cro.pawait(job:timeout(1))
-    check(stage, err == nil or is_expected(err), tostring(err))
-  end
-end
-
-local function check_channels(stage)
-  for _, channel in ipairs(stage.channels) do
-    while true do
-      local value, found = channel:poll()
-      if not found then break end
-      noted_receive(stage, value)
-    end
-    check(stage, channel.promised == 0, "a value is promised to nobody")
-    check(stage, not channel.receivers.first and not channel.senders.first, "somebody waits at a channel")
-  end
-  for value, sent in pairs(stage.sent) do
-    check(stage, sent ~= "unknown", "a send never ended")
-    check(stage, (stage.received[value] or false) == sent, sent and "a value was lost" or "what was not sent was received")
-  end
-end
-
-local function check_nothing_left(stage)
-  check_channels(stage)
-  check(stage, stage.opened == stage.closed, ("%d blocks opened, %d closed"):format(stage.opened, stage.closed))
-  check(stage, stage.running == 0, "code of a block still waits")
-  check(stage, not stage.lock:is_held(), "the lock is held")
-  for _, supplier in ipairs(stage.suppliers) do
-    check(stage, supplier.count == supplier.holes, "a tap was left at a supplier")
-  end
-  roots.gather()
-  check(stage, not roots.latest(), "a tap or react was left among the roots")
-end
-
 --- Plays a script in a world of its own; raises when a rule was broken.
 ---@param script table
 function scripted.run(script)
@@ -351,10 +315,10 @@ function scripted.run(script)
     sleep(TENTH / 2)
     for _ = 1, 40 do
       sleep(TENTH)
-      check_nobody_forgotten(stage)
+      aftermath.check_nobody_forgotten(stage)
     end
-    take_down(stage)
-    check_nothing_left(stage)
+    aftermath.take_down(stage)
+    aftermath.check_nothing_left(stage)
   end)
   check(stage, world.timers() == 0, "a timer was left")
   check(stage, #world.reports == 0, world.reports[1])
