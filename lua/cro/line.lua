@@ -12,6 +12,7 @@ local receiver = require "cro.receiver"
 local ring = require "cro.ring"
 local roots = require "cro.roots"
 local turn = require "cro.turn"
+local Promise = require "cro.promise"
 
 local watch = require("cro.traceback").DEBUG and require "cro.watch"
 
@@ -217,9 +218,9 @@ function line.tap(supply, callbacks)
   self.with_fiber = callbacks.with_fiber
   roots.add_tap(self)
   if watch then self.origin = watch.tapped(self, supply) end
-  if callbacks.tap then callbacks.tap(self) end
-  if self.closed then return self end
-  local ok, err = pcall(source.open, source, self)
+  local ok, err = true, nil
+  if callbacks.tap then ok, err = pcall(callbacks.tap, self) end
+  if ok and not self.closed then ok, err = pcall(source.open, source, self) end
   if ok then return self end
   self.live = false
   self:close()
@@ -234,6 +235,19 @@ function line.complete(self, done)
   if self.closed then return end
   turn.close_source(self)
   done()
+end
+
+--- For sources and operators: `fn` is called once when the line has ended, on a fiber of its
+--- own; a promise that it returns is awaited. The end of the line waits for it.
+---@param self table the line
+---@param fn fun(): cro.Promise|nil
+function line.on_close(self, fn)
+  local closers = self.closers or {}
+  closers[#closers + 1] = function()
+    local result = fn()
+    if Promise.is(result) then return result:await() end
+  end
+  self.closers = closers
 end
 
 --- For operators: `fn(done)` is called when the source is done, and calls `done`, which
@@ -254,8 +268,9 @@ function line.done_of(self)
   return function() return turn.on_finish(self) end
 end
 
---- Lets a source that is being closed end by itself, or an event be given to a line
---- from a fiber that must not raise.
+--- Gives an event to a line, from a fiber of the source that must not raise. Waits until it
+--- was taken, unless the line has a queue of its own.
+---@async
 ---@param self table
 ---@param value any
 ---@return boolean taken false when nobody listens any more

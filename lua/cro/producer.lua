@@ -37,8 +37,8 @@ end
 ---@param run fun(line: table, source: table)
 function producer.open(source, line, run)
   local self = {
-    source = source,
-    line = line,
+    source = false,
+    line = false,
     busy = false, -- the fiber while it runs
     ended = false, -- the line is closed: as for a block, waits raise a stop
     under = false,
@@ -52,6 +52,7 @@ function producer.open(source, line, run)
     sealed = false,
     lent = false,
   }
+  self.source, self.line = source, line
   line.upstream, line.closer = self, close
   local scheduler = source.scheduler
   if not scheduler then return fiber.run_now(produce, self, run) end

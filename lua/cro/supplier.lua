@@ -10,9 +10,12 @@ local fiber = require "cro.fiber"
 local options = require "cro.options"
 local receiver = require "cro.receiver"
 local turn = require "cro.turn"
+local waiters = require "cro.waiters"
 
 local VALUE, DONE, QUIT = turn.VALUE, turn.DONE, turn.QUIT
 local DEFAULT_BUFFER = 1024
+--- Values that may be emitted from inside the taps of one value: more go round in a circle.
+local MAX_LATER = 1048576
 --- Closed taps are swept when there are this many and they are half of all.
 local SWEEP_FROM = 8
 
@@ -113,6 +116,7 @@ local function deliver_later(self)
   local later, i = self.later, 1
   while i <= later.n do
     local kind, value = later[i], later[i + 1]
+    later[i + 1] = false
     deliver(self, kind, value)
     i = i + 2
   end
@@ -124,6 +128,10 @@ local function postpone(self, kind, value)
   if not later then
     later = { n = 0 }
     self.later = later
+  end
+  if later.n >= 2 * MAX_LATER then
+    errors.misuse(("emit: %d values were emitted from inside the taps of one; does a tap emit to its own supplier "
+      .. "again and again? A block's whenever may, in turns"):format(MAX_LATER))
   end
   later[later.n + 1], later[later.n + 2] = kind, value
   later.n = later.n + 2
@@ -147,12 +155,9 @@ end
 function Supplier:room()
   local gate = self.gate
   if not gate or self.chosen or self.emitting then return end
-  while gate[1] and gate[1].dead do
-    table.remove(gate, 1)
-  end
-  if not gate[1] or not self:has_room() then return end
-  self.chosen = table.remove(gate, 1)
-  fiber.wake(self.chosen.fiber, nil, self.chosen)
+  if not gate.first or not self:has_room() then return end
+  self.chosen = gate:take()
+  self.chosen:release(true)
 end
 
 --- Is no tap full? Full ones will call `room`.
@@ -182,32 +187,25 @@ local function refuse_own_turn(self)
   end
 end
 
-local Ticket = {}
-Ticket.__index = Ticket
-
-function Ticket:forget() self.dead = true end
-
 local function has_taps(self) return self.count > self.holes end
 
 local function wait_for_room(self)
   local gate = self.gate
-  local busy = self.emitting or self.chosen or (gate and gate[1])
+  local busy = self.emitting or self.chosen or (gate and gate.first)
   if not busy and self:has_room() then return end
   refuse_own_turn(self)
   local rec = fiber.may_wait "emit to a full tap"
-  local ticket = setmetatable({ fiber = rec, dead = false }, Ticket)
-  self.gate = gate or {}
-  self.gate[#self.gate + 1] = ticket
+  local again = false
+  self.gate = gate or waiters.new()
   repeat
-    local ok, err = pcall(fiber.suspend, rec, ticket)
+    local ticket, ok, err = waiters.wait(self.gate, rec, nil, again)
     if self.chosen == ticket then self.chosen = false end
     if not ok then
       self:room()
       error(err, 0)
     end
-    local ready = self:has_room() and not self.emitting
-    if not ready then table.insert(self.gate, 1, ticket) end
-  until ready
+    again = true -- somebody took the room meanwhile: it is still the first in the queue
+  until self:has_room() and not self.emitting
 end
 
 local function keep_value(self, kept, value)

@@ -177,15 +177,7 @@ end
 local function run_demand(target, source) return source.produce(setmetatable({ line = target }, Emitter)) end
 
 local function open_demand(source, target)
-  local closing = source.closing
-  if closing then
-    local closers = target.closers or {}
-    closers[#closers + 1] = function()
-      local result = closing()
-      if Promise.is(result) then return result:await() end
-    end
-    target.closers = closers
-  end
+  if source.closing then line.on_close(target, source.closing) end
   return producer.open(source, target, run_demand)
 end
 
@@ -237,9 +229,7 @@ local function open_outside(source, target)
   local closer = source.open_source(setmetatable({ line = target }, Sink))
   if not closer then return end
   if not target.live then return fiber.run_now(closer) end
-  local closers = target.closers or {}
-  closers[#closers + 1] = closer
-  target.closers = closers
+  line.on_close(target, closer)
 end
 
 ---@class cro.SourceOptions
@@ -278,35 +268,37 @@ function Supply.from_source(given)
   }
 end
 
---- A promise of the last value, nil when there was none; broken when the supply quits.
----@return cro.Promise
-function Supply:promise()
-  local last, tap
+--- A promise that ends as the supply does, kept with `result()`. Cancelling it closes the tap.
+local function collected(self, value, result)
+  local tap
   local promise = Promise.made(function() tap:close() end)
   tap = self:tap {
-    value = function(value) last = value end,
-    done = function() Promise.settle_kept(promise, last) end,
+    value = value,
+    done = function() Promise.settle_kept(promise, result()) end,
     quit = function(err) Promise.settle_broken(promise, err) end,
   }
   tap.pending = promise
   return promise
 end
 
+--- A promise of the last value, nil when there was none; broken when the supply quits.
+---@return cro.Promise
+function Supply:promise()
+  local last
+  return collected(self, function(value) last = value end, function() return last end)
+end
+
 --- A promise of all values in a table, `n` of them.
 ---@return cro.Promise
 function Supply:list()
-  local values, tap = { n = 0 }, nil
-  local promise = Promise.made(function() tap:close() end)
-  tap = self:tap {
-    value = function(value)
-      values.n = values.n + 1
-      values[values.n] = value
-    end,
-    done = function() Promise.settle_kept(promise, values) end,
-    quit = function(err) Promise.settle_broken(promise, err) end,
-  }
-  tap.pending = promise
-  return promise
+  local values, n = {}, 0
+  return collected(self, function(value)
+    n = n + 1
+    values[n] = value
+  end, function()
+    values.n = n
+    return values
+  end)
 end
 
 --- Waits for the last value.

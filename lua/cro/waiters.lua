@@ -26,6 +26,15 @@ function List:add(ticket)
   self.last = ticket
 end
 
+--- Adds a ticket before the others.
+---@param ticket table
+function List:add_first(ticket)
+  local first = self.first
+  ticket.list, ticket.prev, ticket.next = self, false, first
+  if first then first.prev = ticket else self.last = ticket end
+  self.first = ticket
+end
+
 --- Takes a ticket out. One that is in no list is left alone.
 ---@param ticket table
 function waiters.remove(ticket)
@@ -69,8 +78,9 @@ end
 ---@param list cro.Waiters
 ---@param rec cro.Fiber from fiber.may_wait
 ---@param value any for the ticket
+---@param first boolean|nil it comes before the others
 ---@return cro.Ticket ticket, boolean ok, any err
-function waiters.wait(list, rec, value)
+function waiters.wait(list, rec, value, first)
   local ticket = setmetatable({
     fiber = false,
     list = false,
@@ -80,7 +90,7 @@ function waiters.wait(list, rec, value)
     value = false,
   }, Ticket)
   ticket.fiber, ticket.value = rec, value
-  list:add(ticket)
+  if first then list:add_first(ticket) else list:add(ticket) end
   local ok, err = pcall(fiber.suspend, rec, ticket)
   return ticket, ok, err
 end

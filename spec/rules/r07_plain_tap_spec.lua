@@ -1,4 +1,5 @@
 local cro = require "cro.reactive"
+local roots = require "cro.roots"
 local world = require "spec.support.world"
 
 local react, whenever, emit, sleep = cro.react, cro.whenever, cro.emit, cro.sleep
@@ -122,6 +123,22 @@ describe("R7: a plain tap", function()
       end,
     }
     assert.equal(3, seen)
+  end))
+
+  it("is not left open when its first callback fails", world.inside(function()
+    local supplier, before = Supplier.new(), roots.latest()
+    for _, closes in ipairs { true, false } do
+      local ok, err = pcall(function()
+        supplier:supply():tap { tap = function(own)
+          if closes then own:close() end
+          error { kind = "own" }
+        end }
+      end)
+      assert.is_false(ok)
+      assert.equal("own", err.kind)
+    end
+    assert.equal(supplier.count, supplier.holes)
+    assert.is_true(roots.latest() == before)
   end))
 
   it("gets nothing after it was closed, whatever its source", world.inside(function()

@@ -38,6 +38,20 @@ describe("R8: a Supplier", function()
     assert.same({ "a1", "b1", "a2", "b2", "a3", "b3" }, log)
   end))
 
+  it("refuses what its taps emit to it in a circle, which would never end", world.inside(function()
+    local source, failure = Supplier.new(), nil
+    source:supply():tap {
+      value = function(v) source:emit(v + 1) end,
+      quit = function(err) failure = tostring(err) end,
+    }
+    source:emit(1)
+    assert.matches("emit: 1048576 values were emitted from inside the taps of one", failure, 1, true)
+    local seen
+    source:supply():tap(function(v) seen = v end)
+    source:emit "after"
+    assert.equal("after", seen)
+  end))
+
   it("delivers a done from inside after the outer value", world.inside(function()
     local log, note = world.log()
     local supplier = Supplier.new()

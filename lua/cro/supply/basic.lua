@@ -6,7 +6,6 @@
 local line = require "cro.line"
 local match = require "cro.supply.match"
 local options = require "cro.options"
-local Promise = require "cro.promise"
 local stage = require "cro.supply.stage"
 local Supply = require "cro.supply"
 
@@ -207,12 +206,7 @@ end
 function Supply:produce(fn) return stage.add_fn("produce", self, produce_op, fn) end
 
 local function on_close_op(head, fn, self)
-  local closers = self.closers or {}
-  closers[#closers + 1] = function()
-    local result = fn()
-    if Promise.is(result) then return result:await() end
-  end
-  self.closers = closers
+  line.on_close(self, fn)
   return head
 end
 

@@ -20,7 +20,7 @@ local function wake(self, side)
 end
 
 local function put(self, value)
-  while self.count >= self.buffer and not self.closed do
+  while self.count >= self.buffer do -- a producer that is closed meanwhile is stopped in this wait
     self.putting = fiber.may_wait "a full queue"
     fiber.suspend(self.putting, self)
   end
