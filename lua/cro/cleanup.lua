@@ -148,22 +148,82 @@ end
 ---@param owner cro.Owner
 ---@param jobs cro.Promise[]|nil
 ---@param what string
-local function undo(list, owner, jobs, what)
+local undo
+undo = function(list, owner, jobs, what)
   local all = owner.held and woven(list, owner) or list or {}
   for i = jobs and #jobs or 0, 1, -1 do
     all[#all + 1] = setmetatable({ promise = jobs[i] }, Ending)
   end
   if #all > 0 then cleanup.run(all, what) end
+  -- What a job has handed over meanwhile.
+  if owner.held and next(owner.held) then return undo(nil, owner, nil, what) end
+end
+
+local function stays_open(tap) return not tap.with_fiber end
+
+--- What a job opened is closed when it has failed or was cancelled; else who started it
+--- gets it.
+local function undo_job(job, defers, failed)
+  if not failed then
+    if defers then cleanup.run(defers, "a deferred function") end
+    defers, failed = nil, job.fiber.cancelled -- meanwhile
+  end
+  if failed then
+    if job.taps then roots.close_taps(job) end
+    undo(defers, job, scope.cancel_jobs(job), "a deferred function")
+    if job.taps then roots.close_taps(job) end -- of jobs that have just ended
+    job.sealed = "closed"
+  else
+    if job.taps then roots.close_taps(job, stays_open, job.home) end
+    scope.pass_handles(job, job.home)
+    scope.pass_jobs(job, job.home)
+    job.sealed = "passed"
+  end
+  scope.owners[job] = nil
+end
+
+local function own_job(rec)
+  local job = rec.job
+  return job and job.fiber == rec and job or false
+end
+
+--- Deferred functions may defer and open more. A producer's fiber has been lent by it.
+local function end_job(rec, failed)
+  repeat
+    local defers, job = rec.defers, own_job(rec)
+    rec.defers = nil
+    deferring[rec] = nil
+    if job then
+      rec.job = false
+      undo_job(job, defers, failed)
+    elseif defers then
+      cleanup.run(defers, "a deferred function")
+    end
+  until not rec.defers and not own_job(rec)
+  rec.job = false
+end
+
+--- Close callbacks may open more as well: it is dealt with as what their block or source
+--- has opened.
+local function end_clean_up(orderly, to)
+  local rec = S.current
+  local job = own_job(rec)
+  if job then job.home = to end
+  if job or rec.defers then end_job(rec, not orderly) end
 end
 
 local function is_pending(tap) return tap.pending end
+
+local function close_taps(block, orderly)
+  if block.taps then roots.close_taps(block, orderly and is_pending, orderly and scope.beyond(block)) end
+end
 
 --- A block begins to end: closes the plain taps its code opened and, unless it is done
 --- in an orderly way, cancels its jobs.
 ---@param block cro.Block
 function cleanup.begin_end(block)
   local orderly = block.ended == "done"
-  if block.taps then roots.close_taps(block, orderly and is_pending, orderly and scope.beyond(block)) end
+  close_taps(block, orderly)
   if not orderly and block.lent then scope.cancel_jobs(block) end
 end
 
@@ -175,15 +235,22 @@ end
 function cleanup.end_block(block)
   local orderly, list = block.ended == "done", block.closers
   block.closers = false
-  if block.taps then cleanup.begin_end(block) end -- of a handler that went on
+  close_taps(block, orderly) -- of a handler that went on
   if not orderly then
     undo(list, block, scope.cancel_jobs(block), "a close callback")
   elseif block.line then
     if list then cleanup.run(list, "a close callback") end
-    if block.held then scope.pass_handles(block, scope.beyond(block)) end
+    orderly = not block.line.closed -- the consumer may have gone meanwhile
+    if not orderly then
+      undo(nil, block, scope.cancel_jobs(block), "")
+    elseif block.held then
+      scope.pass_handles(block, scope.beyond(block))
+    end
   else
     undo(list, block, nil, "a close callback")
   end
+  close_taps(block, orderly) -- of jobs that have ended meanwhile
+  end_clean_up(orderly, scope.beyond(block))
   scope.owners[block] = nil
 end
 
@@ -223,7 +290,9 @@ end
 ---@param orderly boolean
 function cleanup.end_line(line, list, source, orderly)
   if list then cleanup.run(list, "a close callback") end
+  orderly = orderly and not line.closed
   if source and source.is_producer then end_producer(source, line, orderly) end
+  end_clean_up(orderly, scope.of_line(line))
 end
 
 --- Registers a function to run when the code of this fiber has ended, whether it
@@ -239,46 +308,9 @@ function cleanup.defer(fn)
   if not rec.defers then
     rec.used = true
     deferring[rec] = true
+    if at and at.is_owner then rec.job = at end -- a producer: it owns what this will open
   end
   rec.defers = cleanup.add(rec.defers, fn)
-end
-
-local function stays_open(tap) return not tap.with_fiber end
-
---- What a job opened is closed when it has failed or was cancelled; else who started it
---- gets it.
-local function undo_job(job, defers, failed)
-  if failed then
-    if job.taps then roots.close_taps(job) end
-    undo(defers, job, scope.cancel_jobs(job), "a deferred function")
-    job.sealed = "closed"
-  else
-    if defers then cleanup.run(defers, "a deferred function") end
-    if job.taps then roots.close_taps(job, stays_open, job.home) end
-    scope.pass_handles(job, job.home)
-    scope.pass_jobs(job, job.home)
-    job.sealed = "passed"
-  end
-  scope.owners[job] = nil
-end
-
-local function own_job(rec)
-  local job = rec.job
-  return job and job.fiber == rec and job or false
-end
-
---- Deferred functions may defer and open more.
-local function end_job(rec, failed)
-  repeat
-    local defers, job = rec.defers, own_job(rec)
-    rec.defers, rec.job = nil, false
-    deferring[rec] = nil
-    if job then
-      undo_job(job, defers, failed)
-    elseif defers then
-      cleanup.run(defers, "a deferred function")
-    end
-  until not rec.defers and not own_job(rec)
 end
 
 fiber.on_job_end(function(rec, failed)
@@ -294,7 +326,7 @@ fiber.on_job_end(function(rec, failed)
   rec.guarded, rec.cancelled, rec.shield = false, false, false
 end, function(rec)
   local job = own_job(rec)
-  if not job then return end
+  if not job or rec.shield then return end -- what is behind a shield may need them
   if job.taps then roots.close_taps(job) end
   scope.cancel_jobs(job, rec.cancelled.message)
 end)

@@ -20,11 +20,13 @@ end
 local function produce(self, run)
   local line = self.line
   if self.ended then return end
-  self.busy = S.current
+  local rec = S.current
+  self.busy = rec
   S.scope = self
   local ok, err = xpcall(run, errors.trace, line, self.source)
   S.scope = false
   self.busy = false
+  if rec.used then fiber.end_job(rec, not ok) end
   if self.ended then return turn.finish_line(line, turn.DONE) end
   if not ok then return turn.finish_line(line, turn.QUIT, errors.outside(err)) end
   if self.source.completes then return turn.finish_line(line, turn.DONE) end

@@ -57,6 +57,8 @@ end
 ---@param keep nil|fun(tap: cro.Tap): boolean
 ---@param to cro.Owner|nil
 function roots.close_taps(owner, keep, to)
+  to = scope.standing(to or program)
+  if to.sealed then keep = nil end
   local kept = {}
   while owner.taps do
     local tap = owner.taps
@@ -70,7 +72,7 @@ function roots.close_taps(owner, keep, to)
     end
   end
   for at = #kept, 1, -1 do
-    add_to(to or program, kept[at])
+    add_to(to, kept[at])
   end
 end
 

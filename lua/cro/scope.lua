@@ -97,12 +97,16 @@ function scope.beyond(block)
   return of(block.outer, block.waiter)
 end
 
-local function standing(owner)
+--- Who has what this owner had, if it has ended in order; else itself.
+---@param owner cro.Owner
+---@return cro.Owner
+function scope.standing(owner)
   while owner.sealed == "passed" do
     owner = owner.home
   end
   return owner
 end
+local standing = scope.standing
 
 local function hold(owner, thing)
   local held = owner.held
@@ -361,7 +365,7 @@ end
 --- orderly end, somebody else's.
 ---@param block cro.Block
 function scope.seal(block)
-  local orderly = block.ended == "done"
+  local orderly = block.ended == "done" and not (block.line and block.line.closed)
   if orderly then
     block.home = scope.beyond(block)
     scope.pass_jobs(block, block.home)
