@@ -9,6 +9,20 @@ local function of(...) return Supply.from_list { n = select("#", ...), ... } end
 local function list_of(source) return cro.await(source:list()) end
 
 describe("the end of a tap", function()
+  it("is the first one: a failure delayed behind the last value wanted is nobody's", world.inside(function()
+    local supplier, log = Supplier.new(), {}
+    supplier:supply():delayed(2):head(1):tap {
+      value = function(v) log[#log + 1] = v end,
+      done = function() log[#log + 1] = "done" end,
+      quit = function() log[#log + 1] = "quit" end,
+    }
+    supplier:emit "first"
+    supplier:quit "too late to matter"
+    sleep(10)
+    assert.same({ "first", "done" }, log)
+    assert.same({}, world.reports)
+  end))
+
   it("waits for the promise that on_close or closing returns", world.inside(function()
     local log = {}
     local function note(text) log[#log + 1] = ("%s at %g"):format(text, cro.now()) end

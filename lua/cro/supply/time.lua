@@ -63,6 +63,7 @@ local function delayed_body(source, seconds, buffer)
   local function send()
     local kind, value = take()
     if kind == VALUE then return emit(value) end
+    fiber.check() -- the value before may have ended the block: then nothing fails any more
     if kind == QUIT then error(value, 0) end
     done()
   end
