@@ -83,11 +83,11 @@ describe("a connection #loop", function()
   end)
 
   it("says so when a method is called with a dot", function()
-    refused("connection:write is called on nothing; write connection:write(...), with a colon",
+    refused("write is called on nothing; write connection:write(...), with a colon",
       function() client.write() end)
-    refused('connection:close is called on the string "now"; write connection:close(...), with a colon',
+    refused('close is called on the string "now"; write connection:close(...), with a colon',
       function() client.close "now" end)
-    refused("cro.tcp.connect takes no cro.tcp itself; write cro.tcp.connect(...), with a dot",
+    refused("cro.tcp.connect is called on cro.tcp itself; write cro.tcp.connect(...), with a dot",
       function() cro.tcp:connect("localhost", 80) end)
   end)
 end)

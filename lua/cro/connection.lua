@@ -2,7 +2,7 @@
 --- family, pipes and terminals have in common. `cro.tcp` and `cro.unix` make them.
 local Promise = require "cro.promise"
 local Outcome = require "cro.outcome"
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local errors = require "cro.errors"
 local options = require "cro.options"
 local scope = require "cro.scope"
@@ -172,10 +172,7 @@ local function wait_for_room(self, bytes)
 end
 
 local function text_of(self, data)
-  if getmetatable(self) ~= Connection then
-    errors.misuse(("connection:write is called on %s; write connection:write(...), with a colon"):format(
-      options.show(self)))
-  end
+  if getmetatable(self) ~= Connection then receiver.refuse("connection", "write", self) end
   if type(data) == "number" then return tostring(data) end
   errors.misuse(("connection:write: a string or a number expected, got %s"):format(options.show(data)))
 end
@@ -296,6 +293,6 @@ function Connection.close_left(connection) connection:close() end
 function Connection:queued() return self.box:queued() end
 
 -- A check for each write would be felt.
-called.methods(Connection, "connection", { write = true, print = true, close_left = true })
+receiver.guard_all(Connection, "connection", { write = true, print = true, close_left = true })
 
 return { wrap = wrap, Connection = Connection }

@@ -7,7 +7,7 @@
 --- Whatever may wait for a disk runs on threads of its own and answers by a promise. An
 --- error has a kind ("not_found", "access", "exists", "is_directory", "not_directory",
 --- "no_space", ...), `path`, `op` ("file.read") and `errno` ("ENOENT").
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local handles = require "cro.file.handle"
@@ -349,4 +349,4 @@ for name, module in pairs {
   file[name] = later.fn(module, name)
 end
 
-return called.functions(file, "cro.file")
+return receiver.plain(file, "cro.file")

@@ -6,7 +6,7 @@
 ---       cro.whenever(list:stdout():lines(), print)
 ---       cro.whenever(list:start(), function(info) print("ended with", info.code) end)
 ---     end)
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local class = require "cro.process.class"
 local command = require "cro.process.command"
 local connection = require "cro.connection"
@@ -126,6 +126,9 @@ end
 local function write(self, what, data)
   local input = input_of(self, what)
   if not input then return Promise.broken(self.failure) end
+  if self.info then
+    return Promise.broken(errors.new("closed", ("write: %s has ended: %s"):format(self.name, tostring(self.info))))
+  end
   return input:write(data)
 end
 
@@ -218,7 +221,7 @@ local function new(name, words, opts)
   return self
 end
 
-called.methods(Process, "process")
+receiver.guard_all(Process, "process")
 
 local process = {}
 
@@ -235,7 +238,7 @@ function process.new(name, words, opts) return new(name, words, opts) end
 --- Runs a command to its end; see cro.process.run.
 process.run = later.fn("cro.process.run", "run")
 
-return setmetatable(called.functions(process, "cro.process"), {
+return setmetatable(receiver.plain(process, "cro.process"), {
   __call = function(_, ...)
     local words, opts = command.parse("cro.process", command.OPTIONS, ...)
     return new("cro.process", words, opts)

@@ -4,7 +4,7 @@
 ---
 --- Terminals, pipes, sockets and redirected files alike. The flags of the descriptors,
 --- which the shell and others share, are left as they were found.
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local core = require "cro.core"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
@@ -185,7 +185,7 @@ local function output(fd, name, c)
   return self
 end
 
-called.methods(Output, "output")
+receiver.guard_all(Output, "output")
 
 --- Standard input.
 stdio.stdin = setmetatable({ read = false }, Stdin)

@@ -4,7 +4,7 @@
 ---     whenever(cro.tcp.listen("127.0.0.1", 8080), function(connection)
 ---       whenever(connection, function(bytes) connection:write(bytes) end)
 ---     end)
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local connections = require "cro.connection"
 local endpoint = require "cro.endpoint"
 local errors = require "cro.errors"
@@ -148,4 +148,4 @@ end)
 --- Options as `tcp.connect`.
 tcp.connector = endpoint.connector("TCP Connector", CONNECT, tcp.connect)
 
-return called.functions(tcp, "cro.tcp")
+return receiver.plain(tcp, "cro.tcp")

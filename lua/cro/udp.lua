@@ -5,7 +5,7 @@
 ---
 --- Nothing here makes a peer slow down, so that a queue for it would only grow: a consumer
 --- that is too slow loses datagrams, by a policy, and they are counted.
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local core = require "cro.core"
 local Promise = require "cro.promise"
 local endpoint = require "cro.endpoint"
@@ -154,4 +154,4 @@ function udp.socket(given)
   return socket
 end
 
-return called.functions(udp, "cro.udp")
+return receiver.plain(udp, "cro.udp")

@@ -4,7 +4,7 @@
 ---     whenever(cro.unix.listen "/run/echo.sock", function(connection)
 ---       whenever(connection, function(bytes) connection:write(bytes) end)
 ---     end)
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local connections = require "cro.connection"
 local endpoint = require "cro.endpoint"
 local errors = require "cro.errors"
@@ -111,4 +111,4 @@ unix.listener = endpoint.listener("Unix Listener", LISTEN, listening)
 --- Options as `unix.connect`; the path may be given when it connects.
 unix.connector = endpoint.connector("Unix Connector", { path = rules.path, timeout = rules.seconds }, unix.connect)
 
-return called.functions(unix, "cro.unix")
+return receiver.plain(unix, "cro.unix")

@@ -46,6 +46,13 @@ describe("a process on a terminal #loop", function()
     assert.is_false(child:resize(80, 24))
   end)
 
+  it("is not hung up while it ends, though it closes its descriptors before", function()
+    for _ = 1, 5 do
+      local child = shell "trap 'exit 99' HUP; exec <&- >&- 2>&-; sleep 0.03; exit 7"
+      assert.equal(7, await(child:start()).code)
+    end
+  end)
+
   it("is typed at", function()
     local child = shell "stty -echo; echo ready; read name; echo hello $name; cat >/dev/null; echo ended"
     local text = {}

@@ -15,6 +15,35 @@ local function counting(n)
   end), progress
 end
 
+describe("a loop over a supply", function()
+  --- How many of `value` the source has sent when the loop has had one and waits.
+  local function ahead(value, given)
+    local sent = 0
+    local source = supply(function()
+      for _ = 1, 1000 do
+        sent = sent + 1
+        emit(value)
+      end
+    end)
+    for _ in source:each(given) do
+      sleep(1)
+      return sent - 1
+    end
+  end
+
+  it("takes 64 values ahead, and of strings no more than 256 KiB", world.inside(function()
+    assert.equal(64 + 1, ahead(true))
+    assert.equal(64 + 1, ahead "short")
+    assert.equal(4 + 1, ahead(("x"):rep(65536)))
+    assert.equal(1 + 1, ahead(("x"):rep(1024 * 1024)))
+  end))
+
+  it("takes as many ahead as it was told, however long they are", world.inside(function()
+    assert.equal(1 + 1, ahead("short", { buffer = 1 }))
+    assert.equal(10 + 1, ahead(("x"):rep(65536), { buffer = 10 }))
+  end))
+end)
+
 describe("an operator that holds values", function()
   it("holds an on-demand source when it has as many as it may", world.inside(function()
     local rows = {

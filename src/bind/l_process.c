@@ -21,6 +21,7 @@ typedef struct {
   cro_process *process; /* NULL: not started, or reaped */
   int pid;
   int code, number; /* how it ended */
+  int terminal;     /* the side of the child, held open while it lives; or -1 */
   int fn, self;     /* anchored until the end has been told */
 } process_box;
 
@@ -114,6 +115,7 @@ typedef struct {
   cro_spawn_options options;
   slot slots[places];
   int cols, rows; /* of a terminal; 0: none */
+  int terminal;   /* its side of it, which the box closes; or -1 */
 } request;
 
 /* "pipe", "null", "stdout", a descriptor or a pipe: the field `name` of the options. */
@@ -236,7 +238,7 @@ static int open_terminal(request *self)
   if (rc != 0)
     return rc;
   self->slots[0].fd = self->slots[1].fd = self->slots[2].fd = slave;
-  self->slots[1].temporary = true;
+  self->terminal = slave;
   return adopt(self, &self->slots[1], master);
 }
 
@@ -303,10 +305,19 @@ static void process_left(lua_State *L, lcro_entry *entry, bool failed)
 static const lcro_entry_ops process_ops = { .open = process_open,
                                             .left = process_left };
 
+static void let_terminal_go(process_box *box)
+{
+  cro_fd_close(box->terminal);
+  box->terminal = -1;
+}
+
+/* A child that closes its descriptors first and ends then, as many do, is not hung up
+ * in between: its terminal was held here. */
 static void on_exited(void *arg, int code, int number)
 {
   process_box *box = arg;
 
+  let_terminal_go(box);
   box->process = NULL;
   box->code = code;
   box->number = number;
@@ -325,6 +336,7 @@ static process_box *push_process(lua_State *L, lcro_app *app)
   box->process = NULL;
   box->pid = box->code = -1;
   box->number = 0;
+  box->terminal = -1;
   box->fn = box->self = LUA_NOREF;
   luaL_getmetatable(L, process_class);
   lua_setmetatable(L, -2);
@@ -364,7 +376,7 @@ static int refuse(lua_State *L, int rc, cro_spawn_step step)
  * was asked for; a terminal is that of stdout. */
 static int l_core_process_start(lua_State *L)
 {
-  request self = { .app = lcro_app_running(L, "a process") };
+  request self = { .app = lcro_app_running(L, "a process"), .terminal = -1 };
   cro_spawn_step step = CRO_SPAWN_START;
   process_box *box;
   int rc;
@@ -377,10 +389,12 @@ static int l_core_process_start(lua_State *L)
   box->self = lcro_anchor(L, -1);
   push_connections(L, &self);
   rc = open_slots(&self);
+  box->terminal = self.terminal;
   if (rc == 0)
     rc = cro_spawn(&box->process, self.app->loop, &self.options, &step, on_exited, box);
   close_slots(&self, rc == 0);
   if (rc != 0) {
+    let_terminal_go(box);
     process_left(L, &box->entry, true);
     return refuse(L, rc, step);
   }
@@ -460,6 +474,7 @@ static int l_process_gc(lua_State *L)
   if (box->process != NULL)
     cro_process_forget(box->process);
   box->process = NULL;
+  let_terminal_go(box);
   return 0;
 }
 

@@ -1,5 +1,5 @@
 --- Open files: reading, writing and the rest, one after the other.
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
@@ -283,6 +283,6 @@ function handles.open(path, how, given)
   end)
 end
 
-called.methods(File, "file")
+receiver.guard_all(File, "file")
 
 return handles

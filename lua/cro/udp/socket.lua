@@ -1,5 +1,5 @@
 --- A UDP socket: a live supply of datagrams that sends them. `cro.udp` makes them.
-local called = require "cro.called"
+local receiver = require "cro.receiver"
 local Promise = require "cro.promise"
 local errors = require "cro.errors"
 local groups = require "cro.udp.groups"
@@ -331,6 +331,6 @@ function Socket:close()
   end
 end
 
-called.methods(Socket, "socket")
+receiver.guard_all(Socket, "socket")
 
 return { wrap = wrap, Datagram = Datagram, located = located }
