@@ -17,7 +17,7 @@ describe("a connection #loop", function()
   local function fill()
     local room
     repeat room = client:write(("x"):rep(65536)) until room:status() == "planned"
-    return room
+    room:observe()
   end
 
   it("lets a write that waits be cancelled without touching the others", function()
@@ -80,6 +80,30 @@ describe("a connection #loop", function()
     await(client:closed())
     broken(client:flush(), "closed",
       ("flush: this side has ended %s with connection:close(); flush before"):format(name))
+  end)
+
+  it("is text by decode, however the characters were cut", function()
+    local text = client:supply():decode():list()
+    for byte in ("na\195\175ve \226\130\172"):gmatch "." do
+      await(server:write(byte))
+      cro.sleep(0.001)
+    end
+    server:close()
+    assert.equal("na\195\175ve \226\130\172", table.concat(await(text)))
+  end)
+
+  it("quits and closes when what should be text is none", function()
+    local seen = {}
+    local ok, err = cro.pcall(function()
+      cro.react(function()
+        cro.whenever(client:supply():decode(), function(text) seen[#seen + 1] = text end)
+        server:write "good \255 bad"
+      end)
+    end)
+    assert.is_false(ok)
+    assert.equal("decode", err.kind)
+    assert.is_true(await(client:closed()))
+    assert.equal("", table.concat(seen):gsub("^good ", ""), "nothing behind the wrong byte")
   end)
 
   it("says so when a method is called with a dot", function()
