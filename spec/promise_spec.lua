@@ -367,6 +367,14 @@ describe("await", function()
     assert.matches("got the number 5", message_of(cro.await, 5), 1, true)
   end))
 
+  it("says what a method that makes what is awaited must return", world.inside(function()
+    local function junk() return 5 end
+    assert.matches("await: the supply method of a table must return a supply, it returned the number 5",
+      message_of(cro.await, { supply = junk }), 1, true)
+    assert.matches("await: the promise method of a table must return a promise, it returned the number 5",
+      message_of(cro.await, { promise = junk }), 1, true)
+  end))
+
   it("raises misuse through pawait, as a mistake is no result", world.inside(function()
     assert.matches("got the string", message_of(cro.pawait, "x"), 1, true)
   end))

@@ -29,6 +29,11 @@ local rows = {
   { "supply", function() return Supplier.new():supply() end, { "tap", "with", "live", "promise", "list", "await",
     "each", "channel", "map", "head", "act", "share" } },
   { "emitter", emitter, { "emit", "done", "quit" } },
+  { "sink", function()
+    local own
+    Supply.from_source({ open = function(sink) own = sink end }):tap()
+    return own
+  end, { "value", "done", "quit" } },
   { "tap", function() return Supplier.new():supply():tap() end, { "close" } },
   { "whenever(...)", handle, { "last", "quit", "close" } },
   { "channel", Channel.new, { "send", "offer", "receive", "poll", "each", "close", "fail", "closed", "count", "capacity",

@@ -178,8 +178,11 @@ end
 local function as_promise(value)
   if Promise.is(value) then return value, false end
   local own = method(value, "promise")
-  if own then return own(value), true end
-  return value:supply():promise(), true
+  if not own then return require("cro.supply").given_by(value, "await"):promise(), true end
+  local given = own(value)
+  if Promise.is(given) then return given, true end
+  errors.misuse(("await: the promise method of %s must return a promise, it returned %s"):format(
+    options.show(value), options.show(given)))
 end
 
 local function check_awaitable(value, where)

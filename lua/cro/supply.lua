@@ -43,6 +43,7 @@ end
 ---@param arg any given to `op`
 ---@return cro.Supply
 function Supply:with(op, arg)
+  if type(op) ~= "function" then options.argument("with", 1, op, "function") end
   local supply = setmetatable({ source = self.source, op = op, arg = arg, from = self }, Supply)
   if not watch then return supply end
   watch.used(self)
@@ -59,6 +60,17 @@ local function has_supply(value)
   return (kind == "table" or kind == "userdata") and type(value.supply) == "function"
 end
 
+--- What the supply method of a value returns.
+---@param value { supply: fun(self): cro.Supply }
+---@param what string the function that was given it, for the message
+---@return cro.Supply
+function Supply.given_by(value, what)
+  local given = value:supply()
+  if getmetatable(given) == Supply then return given end
+  errors.misuse(("%s: the supply method of %s must return a supply, it returned %s"):format(
+    what, options.show(value), options.show(given)))
+end
+
 --- The supply of anything that has one: a supply, a promise, a channel, a socket.
 ---@param value any
 ---@param what string the function that was given it, for the message
@@ -68,7 +80,7 @@ function Supply.from(value, what)
     if watch then watch.used(value) end
     return value
   end
-  if has_supply(value) then return value:supply() end
+  if has_supply(value) then return Supply.given_by(value, what) end
   errors.misuse(("%s: expected a supply, a promise or anything with a supply method, got %s"):format(
     what, options.show(value)))
 end
@@ -211,7 +223,10 @@ Sink.__index = Sink
 ---@async
 ---@param value any
 ---@return boolean taken false when nobody listens any more
-function Sink:value(value) return line.offer(self.line, value) end
+function Sink:value(value)
+  if getmetatable(self) ~= Sink then receiver.refuse("sink", "value", self) end
+  return line.offer(self.line, value)
+end
 
 --- Ends the source.
 function Sink:done() turn.finish_line(self.line, turn.DONE) end
@@ -228,6 +243,10 @@ local function open_outside(source, target)
   target.closer, target.on_drop = close_outside, source.dropped
   local closer = source.open_source(setmetatable({ line = target }, Sink))
   if not closer then return end
+  if not options.is_callable(closer) then
+    errors.misuse(("Supply.from_source: open must return the function that closes the source, or nothing; "
+      .. "it returned %s"):format(options.show(closer)))
+  end
   if not target.live then return fiber.run_now(closer) end
   line.on_close(target, closer)
 end
@@ -338,5 +357,6 @@ end
 receiver.guard(Supply, "supply", { "with", "live", "promise", "list", "await" })
 receiver.guard(Promise, "promise", { "supply" })
 receiver.guard(Emitter, "emitter", { "done", "quit" })
+receiver.guard(Sink, "sink", { "done", "quit" })
 
 return Supply

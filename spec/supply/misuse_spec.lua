@@ -86,6 +86,13 @@ describe("a supply operator that is misused", function()
     { function() s:comb "%fa" end, "%f without a set" },
     { function() s:comb "(a)%1" end, "a pattern with %1 cannot be used on text in pieces" },
     { function() s:decode { encodign = "utf8" } end, 'decode: unknown option "encodign"; did you mean "encoding"?' },
+    { function() s:with(5) end, "with: argument 1: expected function, got the number 5" },
+    { function() Supply.merge({ supply = function() return 5 end }, s) end,
+      "merge: the supply method of a table must return a supply, it returned the number 5" },
+    { function() Supply.map({ supply = function() return 5 end }, print) end,
+      "map: the supply method of a table must return a supply, it returned the number 5" },
+    { function() Supply.from_source({ open = function() return 5 end }):tap() end,
+      "Supply.from_source: open must return the function that closes the source, or nothing; it returned the number 5" },
     { function() s:schedule_on(5) end, "schedule_on: argument 1: expected callable, got the number 5" },
   }
   for i, row in ipairs(rows) do

@@ -33,7 +33,7 @@ function combine.supplies(name, ...)
       errors.misuse(("%s combines supplies only: argument %d is %s; "
         .. "Supply.from_list makes one of a list"):format(name, i, options.show(value)))
     end
-    sources[i] = value:supply()
+    sources[i] = Supply.given_by(value, name)
   end
   return sources
 end

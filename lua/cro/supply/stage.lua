@@ -33,7 +33,8 @@ stage.OPTION = {
 function stage.of(name, self)
   if getmetatable(self) == Supply then return self end
   local kind = type(self)
-  if (kind == "table" or kind == "userdata") and type(self.supply) == "function" then return self:supply() end
+  local gives = (kind == "table" or kind == "userdata") and type(self.supply) == "function"
+  if gives then return Supply.given_by(self, name) end
   receiver.refuse("supply", name, self)
 end
 
