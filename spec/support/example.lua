@@ -78,6 +78,7 @@ local function script_of(path, plan, port, peer_port)
       program.quote("exec " .. plan.beside))
     lines[#lines + 1] = "accepts $PEER_PORT $beside || echo 'nobody listens beside it' >&2"
   end
+  lines[#lines + 1] = ": >example.out; : >example.err" -- there before anybody looks into them
   -- timeout passes signals on and ends as the example does
   lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err <%s & example=$!"):format(
     program.quote(program.crolua()), program.quote(path), plan.arguments or "", plan.stdin and "stdin" or "/dev/null")
