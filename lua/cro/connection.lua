@@ -142,7 +142,7 @@ end
 local function open_room(self)
   local room = {} -- sizes and promises in turn, in the order of the writes
   self.room = room
-  self.box:on_drain(function(failure)
+  local ok, err = pcall(self.box.on_drain, self.box, function(failure)
     self.room = false
     if failure then explain(self, failure, "write", "write") end
     for i = 1, #room, 2 do
@@ -153,7 +153,9 @@ local function open_room(self)
       end
     end
   end)
-  return room
+  if ok then return room end
+  self.room = false -- no memory; nobody would ever call
+  error(err, 0)
 end
 
 --- Numbers and promises of writes that wait, before one promise does for all of one size:
@@ -221,11 +223,11 @@ end
 function Connection:closed()
   if self.ending then return self.ending:ask() end
   local ending, where = Outcome.new(), tostring(self)
-  self.ending = ending
   self.box:on_closed(function(err) -- leads to no self: the core keeps it
     if err then return ending:fail(of(where, err)) end
     return ending:keep(true)
   end)
+  self.ending = ending
   return ending:ask()
 end
 

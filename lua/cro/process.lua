@@ -53,14 +53,8 @@ local function fail(self, failure)
   return self.exit
 end
 
-local function spawn(self)
-  local given, err = stdio.plan(self)
-  if not given then return fail(self, explain(self, err, "start")) end
-  local box, input, out, err_box = core.process_start(given, function(code, signal)
-    return ending.on_exit(self, code, signal)
-  end)
-  if not box then return fail(self, explain(self, input, out)) end
-  self.box, self.state = box, "started"
+--- What raises here lacks memory: a child that is there already ends.
+local function attach(self, input, out, err)
   if self.opts.pty then
     self.input = connection.wrap(out, "terminal of " .. self.name)
     self.out = self.out or Stream.unheard(self)
@@ -69,9 +63,24 @@ local function spawn(self)
     self.input.closer = "process:close_stdin()"
   end
   if self.out then self.out:attach(out) end
-  if self.err then self.err:attach(err_box) end
-  ending.watch_time(self)
+  if self.err then self.err:attach(err) end
+end
+
+local function spawn(self)
+  local given, err = stdio.plan(self)
+  if not given then return fail(self, explain(self, err, "start")) end
+  local box, input, out, err_box = core.process_start(given, function(code, signal)
+    return ending.on_exit(self, code, signal)
+  end)
+  if not box then return fail(self, explain(self, input, out)) end
+  self.box, self.state = box, "started"
   if not self.opts.detached then scope.own(self, "process", ending.close_left) end
+  local ok, failure = pcall(attach, self, input, out, err_box)
+  if not ok then
+    self:close():observe()
+    error(failure, 0)
+  end
+  ending.watch_time(self)
   self.started:keep(box:pid())
   return self.exit
 end

@@ -121,7 +121,8 @@ function send(self, data, promise)
     local box, err = core.stdio(self.fd)
     if not box then
       err.op, err.path = self.name .. ":write", self.name
-      err.message = self.name .. ":write: it was closed before the program started"
+      err.message = self.name .. ":write: "
+        .. (err.kind == "closed" and "it was closed before the program started" or err.message)
       scope.disown(self)
       return Promise.settle_broken(promise, err)
     end

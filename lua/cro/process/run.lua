@@ -3,7 +3,6 @@ local command = require "cro.process.command"
 local errors = require "cro.errors"
 local Promise = require "cro.promise"
 local process = require "cro.process"
-local promises = require "cro.promises"
 
 local run = {}
 
@@ -21,15 +20,25 @@ for key, rule in pairs(command.OPTIONS) do
   RUN[key] = rule
 end
 
-local function feed(child, input)
+local function write_all(child, input)
   for from = 1, #input, PIECE do
-    local _, err = promises.pawait(child:write(input:sub(from, from + PIECE - 1)))
-    if err then return end -- it wants no more of it, which is its own affair
+    child:write(input:sub(from, from + PIECE - 1)):await()
   end
-  return child:close_stdin()
 end
 
---- Collects what a stream brings; `over(text)` is called once there is too much.
+--- That it wants no more of it is its own affair.
+local UNWANTED = { broken_pipe = true, closed = true, aborted = true, cancelled = true, stop = true }
+
+--- `over(text, err)` is called when the process got less than it was meant to.
+local function feed(child, input, over)
+  local ok, err = pcall(write_all, child, input)
+  if ok then return child:close_stdin() end
+  if type(err) == "table" and UNWANTED[err.kind] then return end
+  return over("its stdin broke: " .. tostring(err), err)
+end
+
+--- Collects what a stream brings; `over(text, err)` is called once there is too much, or
+--- when it breaks.
 local function collect(stream, name, max, over)
   local parts, size = {}, 0
   stream:tap {
@@ -38,7 +47,7 @@ local function collect(stream, name, max, over)
       if size > max then return over(("more than %d bytes of %s (max_output)"):format(max, name)) end
       parts[#parts + 1] = bytes
     end,
-    quit = function(err) over(("its %s broke: %s"):format(name, tostring(err))) end,
+    quit = function(err) over(("its %s broke: %s"):format(name, tostring(err)), err) end,
   }
   return function()
     parts = { table.concat(parts) }
@@ -107,13 +116,15 @@ function run.run(...)
   if not opts.pty then opts.stdin = input and "pipe" or opts.stdin or "null" end
   local child = process.new("cro.process.run", words, opts)
   local result = Promise.made(function() child:close():observe() end)
-  local out, err = collect_all(child, opts, function(text)
+  local function over(text, cause)
     if too_much then return end
-    too_much = errors.new("limit", ("%s: %s"):format(child.name, text))
+    local kind = cause == nil and "limit" or type(cause) == "table" and cause.kind or "error"
+    too_much = errors.new(kind, ("%s: %s"):format(child.name, text), { cause = cause })
     return child:close():observe()
-  end)
+  end
+  local out, err = collect_all(child, opts, over)
   local exit = child:start()
-  if input and child:pid() then Promise.start(feed, child, input):observe() end
+  if input and child:pid() then Promise.start(feed, child, input, over):observe() end
   exit:settled(function()
     local info, failure = outcome(exit)
     local all = { stdout = "", stderr = "" }
