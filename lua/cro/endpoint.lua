@@ -27,9 +27,11 @@ endpoint.rules = {
   mode = whole(1, 511, 'permissions, such as tonumber("660", 8)'),
   host = {
     "string",
-    check = function(host)
-      return host ~= "" and not host:find("\0", 1, true), "a name or an address"
-    end,
+    check = function(host) return host ~= "" and not host:find("\0", 1, true), "a name or an address" end,
+  },
+  --- "" is every address.
+  local_host = {
+    "string", check = function(host) return not host:find("\0", 1, true), "a name or an address" end,
   },
   path = {
     "string",

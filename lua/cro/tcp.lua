@@ -21,7 +21,7 @@ tcp.Connection = types.tcp_connection
 local rules = endpoint.rules
 
 local LISTEN = {
-  host = { "string", check = function(host) return host == "" or rules.host.check(host), "a name or an address" end },
+  host = rules.local_host,
   port = rules.port,
   backlog = rules.backlog,
   nodelay = "boolean",

@@ -50,9 +50,9 @@ local function with_common(own)
 end
 
 local BIND = with_common {
-  host = "string", port = rules.port, reuse_address = "boolean", reuse_port = "boolean",
+  host = rules.local_host, port = rules.port, reuse_address = "boolean", reuse_port = "boolean",
 }
-local CONNECT = with_common { host = "string", port = rules.remote_port }
+local CONNECT = with_common { host = rules.host, port = rules.remote_port }
 local SOCKET = with_common {}
 
 --- The options the core knows.
