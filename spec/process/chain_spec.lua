@@ -1,4 +1,5 @@
 --- Sources of several kinds one behind the other: who is slow holds up all before him.
+local children = require "spec.support.children"
 local program = require "spec.support.program"
 
 local SCRIPT = [[
@@ -70,6 +71,8 @@ describe("a file through a process over TCP into a file #loop", function()
     program.write(folder .. "/in", table.concat(data))
     local result = program.shell(folder, program.quote(program.crolua()) .. " script.lua", { seconds = 60 })
     program.remove(folder)
-    assert.equal("flat\n0\n0\t0\t0\t0\t0\n", result.out .. result.err)
+    local out = result.out .. result.err
+    if children.sanitized() then out = out:gsub("^grew by [%d.]+ MiB", "flat") end -- freed memory is kept
+    assert.equal("flat\n0\n0\t0\t0\t0\t0\n", out)
   end)
 end)
