@@ -50,7 +50,8 @@ WORKLOAD = {
     "close": [ratio("nginx", 0.95), cpu_ratio("nginx", 1.1, 0.75)],
     "await": [ratio("crolua-plain", 0.9, 0.95)],
     "kept": [ratio("crolua-plain", 0.9, 0.95)],
-    "tcp-32": [work_ratio("node", 2), work_ratio("C", 0.6)],
+    # C itself does 1.4 to 1.6 times what node does: system calls are most of it.
+    "tcp-32": [work_ratio("node", 1, 1.4), work_ratio("C", 0.6)],
     "tcp-64k": [work_ratio("node", 1), work_ratio("C", 0.8)],
 }
 

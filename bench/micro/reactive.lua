@@ -230,18 +230,4 @@ end
 
 -- Each case in a process of its own: the traces that LuaJIT made for one are not what the
 -- next one is about.
-local function run_apart(name)
-  local command = ("luajit %q =%s"):format(arg[0], name)
-  local pipe = assert(io.popen(command))
-  io.write(pipe:read "*a")
-  assert(pipe:close(), command .. " failed")
-end
-
-local filter = arg[1] or ""
-for _, item in ipairs(cases) do
-  if filter == "=" .. item.name then
-    print(("%s %.1f"):format(item.name, measure(item)))
-  elseif item.name:find(filter, 1, true) then
-    run_apart(item.name)
-  end
-end
+dofile((arg[0]:match "^(.*/)" or "") .. "apart.lua")(cases, measure, "%s %.1f")
