@@ -1,27 +1,12 @@
 local cro = require "cro.reactive"
 local entry = require "cro.entry"
-local scope = require "cro.scope"
+local support = require "spec.support.opener"
 local world = require "spec.support.world"
 
 local react, whenever, supply, emit, sleep = cro.react, cro.whenever, cro.supply, cro.emit, cro.sleep
 local Supply, Promise = cro.Supply, cro.Promise
 
---- Opens things with names, and notes when each is closed.
-local function opener()
-  local log, note = world.log()
-  local function close(handle) note(handle.name) end
-  local function open(name)
-    local handle = { name = name, held = false }
-    scope.own(handle, "thing", close)
-    return handle
-  end
-  return open, log, note
-end
-
-local function settled(promise)
-  cro.await(promise:settled(function() end))
-  return promise:status()
-end
+local opener, settled = support.new, support.settled
 
 describe("what a job opens", function()
   it("is closed when the job is cancelled, among what it has deferred", world.inside(function()

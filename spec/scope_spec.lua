@@ -1,26 +1,12 @@
 local cro = require "cro.reactive"
 local scope = require "cro.scope"
+local support = require "spec.support.opener"
 local world = require "spec.support.world"
 
 local react, whenever, supply, emit, done, sleep = cro.react, cro.whenever, cro.supply, cro.emit, cro.done, cro.sleep
 local Supply, Supplier, Promise = cro.Supply, cro.Supplier, cro.Promise
 
---- Opens things with names, and notes when each is closed.
-local function opener()
-  local log, note = world.log()
-  local function close(handle) note(handle.name) end
-  local function open(name)
-    local handle = { name = name, held = false }
-    scope.own(handle, "thing", close)
-    return handle
-  end
-  return open, log, note
-end
-
-local function settled(promise)
-  cro.await(promise:settled(function() end))
-  return promise:status()
-end
+local opener, settled = support.new, support.settled
 
 describe("what a block opens", function()
   for how, finish in pairs {
