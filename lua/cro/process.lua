@@ -171,6 +171,14 @@ function Process:print(...) return write(self, "print", text_of(...)) end
 ---@return cro.Promise
 function Process:say(...) return write(self, "say", text_of(...) .. "\n") end
 
+--- Waits until the system has taken what was written to its standard input.
+---@return cro.Promise kept with true; broken when it could not be given all of it
+function Process:flush()
+  local input = input_of(self, "flush")
+  if not input then return Promise.broken(self.failure) end
+  return input:flush()
+end
+
 --- Closes its standard input behind what was written. On a terminal, types the end of
 --- input (^D), which counts at the beginning of a line.
 function Process:close_stdin()

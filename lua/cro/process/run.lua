@@ -24,6 +24,8 @@ local function write_all(child, input)
   for from = 1, #input, PIECE do
     child:write(input:sub(from, from + PIECE - 1)):await()
   end
+  -- A kept write may still wait to be taken, and fail then.
+  return child:flush():await()
 end
 
 --- That it wants no more of it is its own affair.
