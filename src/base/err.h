@@ -44,6 +44,9 @@
   X(DNS_NONE, -30, "dns_not_found", "no such host", STREAM)                            \
   X(DNS_AGAIN, -31, "dns_temporary", "no name server answers; later one may", STREAM)  \
   X(TOO_BIG, -32, "message_too_big", "longer than a datagram may be here", STREAM)     \
+  X(TLS, -33, "tls", "the TLS handshake or a record failed", CONNECTION)               \
+  X(CERT, -34, "certificate", "the certificate is not trusted", CONNECTION)            \
+  X(ALPN, -35, "alpn", "no protocol in common (ALPN)", CONNECTION)                     \
   X(ISDIR, -40, "is_directory", "it is a directory", STREAM)                           \
   X(NOTDIR, -41, "not_directory", "a part of the path is not a directory", STREAM)     \
   X(NOSPC, -42, "no_space", "no space left", STREAM)                                   \

@@ -33,7 +33,30 @@
   X(write_idle, 30000, "slow read: reset")                                             \
   X(handler, 0, "a handler that never answers: 503")                                   \
   X(linger, 2000, "draining after an early refusal")                                   \
-  X(drain, 30000, "requests still running at shutdown")
+  X(drain, 30000, "requests still running at shutdown")                                \
+  X(tls_handshake, 10000, "a handshake that stalls: closed")                           \
+  X(h2_idle, 60000, "HTTP/2 connections without a stream: GOAWAY")                     \
+  X(h2_settings, 10000, "SETTINGS nobody acknowledges: GOAWAY")
+
+/* Bursts are of a bucket that fills again by so many a second. */
+#define CRO_H2_LIMITS(X)                                                               \
+  X(max_streams, 100, "work by many streams: REFUSED_STREAM")                          \
+  X(stream_window, 65536, "memory by a body nobody takes")                             \
+  X(connection_window, 1048576, "the same, over all streams")                          \
+  X(reset_burst, 200, "rapid reset (CVE-2023-44487, CVE-2025-8671): GOAWAY")           \
+  X(reset_rate, 33, "the same, per second")                                            \
+  X(glitch_burst, 1000, "PING, SETTINGS, empty frames (CVE-2019-9511..9518): GOAWAY")  \
+  X(glitch_rate, 100, "the same, per second")                                          \
+  X(queued_acks, 100, "answers the peer does not read: GOAWAY")                        \
+  X(held_headers, 1048576, "heads of all open streams: REFUSED_STREAM")
+
+typedef struct cro_h2_limits {
+#define CRO_LIMIT_FIELD(name, value, stops) uint64_t name;
+  CRO_H2_LIMITS(CRO_LIMIT_FIELD)
+#undef CRO_LIMIT_FIELD
+} cro_h2_limits;
+
+extern const cro_h2_limits cro_h2_limits_default;
 
 typedef struct cro_http_limits {
 #define CRO_LIMIT_FIELD(name, value, stops) uint64_t name;

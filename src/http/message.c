@@ -97,6 +97,7 @@ cro_request *cro_request_create(cro_conn *conn)
   both->request.conn = conn;
   both->request.response = &both->response;
   both->request.method = CRO_METHOD_NONE;
+  both->request.major = 1;
   cro_body_init(&both->request.body);
   both->response.request = &both->request;
   both->response.length = -1;

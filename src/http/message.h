@@ -45,20 +45,34 @@ cro_bytes cro_method_name(cro_method method);
 /* CRO_METHOD_NONE for a name that is none of them. Case matters. */
 cro_method cro_method_find(cro_bytes name);
 
+/* What only some protocols can do; installed by the one that made the request. */
+typedef struct cro_request_ops {
+  /* Promises the answer to GET `path` ahead of being asked (RFC 9113 8.4), and hands
+   * the promised request on as if it had come. Fields are copied. 0; CRO_E_NOTSUP when
+   * the peer wants none, CRO_E_INVAL, CRO_E_STATE once the answer is complete,
+   * CRO_E_GONE, CRO_E_LIMIT, CRO_E_NOMEM. */
+  int (*push)(cro_request *request, cro_bytes path, const cro_headers *headers);
+} cro_request_ops;
+
 struct cro_request {
   cro_arena *arena;
   cro_conn *conn;         /* NULL once gone, and for requests a script made */
   cro_response *response; /* the answer being built; same arena */
   cro_method method;
-  uint8_t minor;   /* HTTP/1.x */
-  bool keep_alive; /* the peer wants (and framing allows) another request */
+  uint8_t major, minor; /* of HTTP: 1.0, 1.1, 2.0 */
+  bool keep_alive;      /* the peer wants (and framing allows) another request */
   bool expect_continue;
   bool upgrade;
   bool gone;
-  cro_bytes target;    /* as sent */
-  cro_bytes path;      /* of the target, percent-encoded, "/" at least, or "*" */
-  cro_bytes query;     /* after '?', without it; len 0 when none */
-  cro_bytes authority; /* absolute-form's, else Host's value, else empty */
+  bool pushed;                /* nobody asked for it: a promise of this side */
+  int32_t stream;             /* HTTP/2; else 0 */
+  const cro_request_ops *ops; /* NULL: none of it can be done */
+  void *protocol;             /* the protocol's own, until it is released */
+  cro_bytes scheme;           /* HTTP/2's :scheme; static "http" or "https" */
+  cro_bytes target;           /* as sent */
+  cro_bytes path;             /* of the target, percent-encoded, "/" at least, or "*" */
+  cro_bytes query;            /* after '?', without it; len 0 when none */
+  cro_bytes authority;        /* absolute-form's, else Host's value, else empty */
   cro_headers headers;
   cro_headers trailers; /* complete when the body has ended */
   cro_body body;

@@ -194,6 +194,7 @@ struct cro_tcp {
   cro_list node;  /* loop->tcps */
   cro_list dirty; /* loop->dirty, then loop->ending */
   cro_list fresh;
+  cro_layer *layer;       /* between the socket and the pipeline; or NULL */
   cro_listener *listener; /* counts us; NULL for outgoing */
   void (*closed)(void *arg, cro_tcp *tcp, int err);
   void *closed_arg;
@@ -221,17 +222,19 @@ struct cro_tcp {
   cro_wait waits_for;
   bool ours; /* `fd` is not yet libuv's to close */
   bool started, reading, paused;
-  bool ended;   /* the pipeline was told: finish, fail, or its push failed */
-  bool broken;  /* the transport failed: the pipeline must hear of it */
-  bool eof;     /* FIN came */
-  bool fin;     /* FIN goes out behind the queue */
-  bool fin_out; /* it has gone */
-  bool closing; /* close behind the queue */
-  bool full;    /* CRO_FULL was answered */
-  bool patient; /* lingers whenever the peer has not sent FIN */
-  bool lingers; /* at all */
-  bool unread;  /* nothing can be read: its input is at its end */
-  bool shared;  /* others hold the open file too: blocking again when we close */
+  bool ended;    /* the pipeline was told: finish, fail, or its push failed */
+  bool broken;   /* the transport failed: the pipeline must hear of it */
+  bool eof;      /* FIN came */
+  bool fin;      /* FIN goes out behind the queue */
+  bool fin_out;  /* it has gone */
+  bool closing;  /* close behind the queue */
+  bool flushing; /* what was gathered is pushed: taken although we are closing */
+  bool bye;      /* the layer's last word is said */
+  bool full;     /* CRO_FULL was answered */
+  bool patient;  /* lingers whenever the peer has not sent FIN */
+  bool lingers;  /* at all */
+  bool unread;   /* nothing can be read: its input is at its end */
+  bool shared;   /* others hold the open file too: blocking again when we close */
 };
 
 /* A connection over the socket `fd` (TCP_RAW), or without one when fd is -1. It is of

@@ -186,6 +186,13 @@ void cro_tcp_first_read(cro_tcp *tcp)
 
 int cro_tcp_start(cro_tcp *tcp, bool at_once)
 {
+  if (tcp->layer == NULL)
+    return cro_tcp_start_socket(tcp, at_once);
+  return tcp->life == TCP_CLOSED ? CRO_E_CLOSED : tcp->layer->ops->start(tcp->layer);
+}
+
+int cro_tcp_start_socket(cro_tcp *tcp, bool at_once)
+{
   if (tcp->life == TCP_CLOSED)
     return CRO_E_CLOSED;
   if (tcp->started)
@@ -322,12 +329,12 @@ cro_tcp *cro_tcp_of(cro_conn *conn)
 
 cro_stage *cro_tcp_source(cro_tcp *tcp)
 {
-  return &tcp->source;
+  return tcp->layer != NULL ? tcp->layer->source : &tcp->source;
 }
 
 cro_stage *cro_tcp_sink(cro_tcp *tcp)
 {
-  return &tcp->sink;
+  return tcp->layer != NULL ? tcp->layer->sink : &tcp->sink;
 }
 
 void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err),

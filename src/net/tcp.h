@@ -102,6 +102,42 @@ size_t cro_tcp_queued(const cro_tcp *tcp);
  * loop, never before this returns. Negative: fn will not be called. */
 int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg);
 
+/* --- layers ---------------------------------------------------------------------- */
+
+/* What stands between the socket and the pipeline: TLS. Its two stages are linked next
+ * to the socket's own, and cro_tcp_source and cro_tcp_sink answer them from then on.
+ * They are destroyed with the pipeline; one of them frees the layer. */
+typedef struct cro_layer cro_layer;
+
+typedef struct cro_layer_ops {
+  /* The pipeline above is linked: what was held back may be pushed, by the loop. */
+  int (*start)(cro_layer *layer);
+  /* The queue is about to be written: pushes what it has gathered to the socket. 0,
+   * CRO_FULL or a cro_err, which ends the connection. */
+  int (*gather)(cro_layer *layer);
+  /* The last word, before FIN or an orderly close; once. */
+  int (*bye)(cro_layer *layer);
+  /* Bytes it has gathered. */
+  size_t (*queued)(const cro_layer *layer);
+} cro_layer_ops;
+
+struct cro_layer {
+  const cro_layer_ops *ops;
+  cro_stage *source; /* bytes in: plain */
+  cro_stage *sink;   /* bytes out: plain */
+};
+
+/* Puts it on a connection that has none, before its pipeline is linked, or (STARTTLS)
+ * between the socket and the pipeline it has. CRO_E_STATE, CRO_E_CLOSED. */
+int cro_tcp_put_layer(cro_tcp *tcp, cro_layer *layer);
+
+/* The layer, or NULL. */
+cro_layer *cro_tcp_layer(cro_tcp *tcp);
+
+/* Starts the socket itself under a layer that talks before the pipeline is there; as
+ * cro_tcp_start. */
+int cro_tcp_start_socket(cro_tcp *tcp, bool at_once);
+
 /* --- any stream ------------------------------------------------------------------ */
 
 enum {

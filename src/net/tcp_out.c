@@ -42,6 +42,8 @@ size_t cro_tcp_queued(const cro_tcp *tcp)
 
   if (tcp->life == TCP_OPEN && tcp->writing != NULL)
     queued += uv_stream_get_write_queue_size(&tcp->uv.stream);
+  if (tcp->layer != NULL && tcp->life != TCP_CLOSED)
+    queued += tcp->layer->ops->queued(tcp->layer);
   return queued;
 }
 
@@ -236,6 +238,12 @@ int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg)
 
   if (tcp->life == TCP_CLOSED)
     return tcp->err != 0 ? tcp->err : CRO_E_CLOSED;
+  if (tcp->layer != NULL) {
+    int rc = tcp->layer->ops->gather(tcp->layer); /* what it holds is waited for too */
+
+    if (rc < 0)
+      return rc;
+  }
   flush = cro_alloc(sizeof *flush);
   if (flush == NULL)
     return CRO_E_NOMEM;
@@ -277,6 +285,23 @@ static void settle(cro_tcp *tcp)
     cro_tcp_end(tcp, 0, false, false);
 }
 
+/* Those who gather have their say, the upper one first; then the layer's last word. */
+static int gather_above(cro_tcp *tcp)
+{
+  cro_layer *layer = tcp->layer;
+  int rc = 0;
+
+  if (tcp->conn.on_flush != NULL)
+    tcp->conn.on_flush(tcp->conn.flush_arg);
+  if (layer == NULL || tcp->life == TCP_CLOSED)
+    return 0;
+  rc = layer->ops->gather(layer);
+  if (rc < 0 || tcp->bye || !(tcp->closing || tcp->fin))
+    return rc;
+  tcp->bye = true;
+  return layer->ops->bye(layer);
+}
+
 void cro_tcp_flush(cro_tcp *tcp)
 {
   int rc = 0;
@@ -285,9 +310,17 @@ void cro_tcp_flush(cro_tcp *tcp)
     return;
   cro_list_remove(&tcp->dirty);
   tcp->held_until = 0;
-  if (tcp->out.len > 0 && tcp->writing == NULL)
+  if (tcp->conn.on_flush != NULL || tcp->layer != NULL) {
+    tcp->flushing = true;
+    rc = gather_above(tcp);
+    tcp->flushing = false;
+    if (tcp->life == TCP_CLOSED)
+      return;
+    cro_list_remove(&tcp->dirty); /* by what was pushed */
+  }
+  if (rc >= 0 && tcp->out.len > 0 && tcp->writing == NULL)
     rc = write_gathered(tcp);
-  if (rc != 0)
+  if (rc < 0)
     cro_tcp_end(tcp, rc, true, true);
   else
     settle(tcp);
@@ -329,7 +362,7 @@ static int sink_push(cro_stage *stage, const void *message)
 
   if (tcp->life == TCP_CLOSED)
     return tcp->err != 0 ? tcp->err : CRO_E_CLOSED;
-  if (tcp->closing || tcp->fin)
+  if ((tcp->closing || tcp->fin) && !tcp->flushing)
     return CRO_E_CLOSED;
   if (bytes->len == 0)
     return tcp->full ? CRO_FULL : 0;

@@ -46,6 +46,20 @@ typedef struct cro_conn_ops {
   cro_bytes (*local)(cro_conn *conn, int *port);
 } cro_conn_ops;
 
+/* What was negotiated on a connection that is encrypted. Slices live as long as the
+ * connection. */
+typedef struct cro_tls_info {
+  const char *version;   /* "TLSv1.3" */
+  const char *cipher;    /* OpenSSL's name */
+  cro_bytes alpn;        /* the protocol both sides agreed on; empty: none */
+  cro_bytes server_name; /* asked for by the client (SNI); empty: none */
+  bool resumed;          /* an earlier session went on */
+  bool verified;         /* the peer has shown a certificate, and it is trusted */
+  /* Whether the certificate that was shown to the client is one for `host`; NULL on
+   * clients. */
+  bool (*covers)(const cro_conn *conn, cro_bytes host);
+} cro_tls_info;
+
 /* A stage's deadline handler: what to do when `what` took too long. */
 typedef void cro_deadline_fn(void *arg, cro_wait what);
 
@@ -54,10 +68,15 @@ enum { CRO_CONN_SLOTS = 4 };
 struct cro_conn {
   const cro_conn_ops *ops;
   cro_turn *turn;
-  cro_stage *first;  /* the whole pipeline, for destroy */
-  const char *label; /* of traces; static or as long as conn */
-  uint64_t id;       /* counts up per process */
-  bool secure;       /* TLS below */
+  cro_stage *first;        /* the whole pipeline, for destroy */
+  const char *label;       /* of traces; static or as long as conn */
+  uint64_t id;             /* counts up per process */
+  bool secure;             /* TLS below */
+  const cro_tls_info *tls; /* NULL until the handshake is over, and without TLS */
+  /* Called whenever what is queued is about to be written, outside of any push: a
+   * protocol that gathers frames pushes them now. flush_later brings it about. */
+  void (*on_flush)(void *arg);
+  void *flush_arg;
   bool behind; /* input that came is to be answered still: output may wait for more */
   cro_deadline_fn *on_deadline; /* NULL: abort */
   void *deadline_arg;
