@@ -335,6 +335,18 @@ static uint64_t with_automatic(uint64_t seen)
   return seen | UINT64_C(1) << CRO_OPTIONS;
 }
 
+/* A literal goes before what captures, so where the path as a whole is a template's, a
+ * route of the method there is the first one that a search would find. */
+static bool find_whole(search *self, const cro_router *router, cro_bytes path)
+{
+  const node *at;
+
+  if (path.len == 0 || path.at[0] != '/')
+    return false;
+  at = find_literal(&router->whole, (cro_bytes){ path.at + 1, path.len - 1 });
+  return at != NULL && deliver(self, &at->ends, 0);
+}
+
 int cro_router_find(const cro_router *router, cro_method method, cro_bytes path,
                     cro_route_match *match, uint64_t *allowed)
 {
@@ -344,6 +356,9 @@ int cro_router_find(const cro_router *router, cro_method method, cro_bytes path,
   self.deliver = deliver_first;
   self.match = match;
   self.method = method;
+  self.seen = 0;
+  if (find_whole(&self, router, path))
+    return self.conditional ? CRO_ROUTE_CONDITIONAL : CRO_ROUTE_FOUND;
   if (!begin(&self, router, path, &searchable))
     return CRO_ROUTE_BAD_PATH;
   if (!searchable)

@@ -60,11 +60,20 @@ static void free_below(node *root)
   }
 }
 
+/* Its nodes are the root's. */
+static void clear_whole(node *self)
+{
+  for (uint32_t i = 0; i < self->literal_count; i++)
+    cro_free(self->literals[i].text);
+  node_clear(self);
+}
+
 void cro_router_destroy(cro_router *router)
 {
   if (router == NULL)
     return;
   free_below(&router->root);
+  clear_whole(&router->whole);
   cro_free(router);
 }
 
@@ -134,15 +143,23 @@ static void put_literal(node *self, segment_key key, char *text, node *next)
   self->slots[slot] = index + 1;
 }
 
-static int add_literal(node *self, cro_bytes text, node **out)
+/* Room for one more literal. */
+static int grow_literals(node *self)
 {
   void *list = self->literals;
-  char *copy;
-  node *next;
   int rc = grow(&list, self->literal_count, &self->literal_cap, sizeof(literal));
 
   self->literals = list;
-  if (rc != 0 || (rc = grow_slots(self)) != 0)
+  return rc != 0 ? rc : grow_slots(self);
+}
+
+static int add_literal(node *self, cro_bytes text, node **out)
+{
+  char *copy;
+  node *next;
+  int rc = grow_literals(self);
+
+  if (rc != 0)
     return rc;
   copy = cro_alloc(text.len + 1);
   next = copy != NULL ? cro_alloc_zero(sizeof *next) : NULL;
@@ -288,6 +305,51 @@ static int check_template(const cro_segment *segments, size_t count)
   return 0;
 }
 
+/* What a peer would send for the template reads the same, byte for byte. A single
+ * empty segment is nothing that a path has. */
+static bool is_whole(const cro_segment *segments, size_t count)
+{
+  if (count == 1 && segments[0].text.len == 0)
+    return false;
+  for (size_t i = 0; i < count; i++)
+    if (segments[i].kind != CRO_SEGMENT_LITERAL ||
+        cro_bytes_find(segments[i].text, '%') < segments[i].text.len ||
+        cro_bytes_find(segments[i].text, '/') < segments[i].text.len)
+      return false;
+  return true;
+}
+
+/* The segments with slashes between them. */
+static int join(const cro_segment *segments, size_t count, cro_buf *out)
+{
+  int rc = cro_buf_reserve(out, 1); /* also for "/" a text */
+
+  for (size_t i = 0; rc == 0 && i < count; i++) {
+    if (i > 0)
+      rc = cro_buf_add(out, CRO_B("/"));
+    if (rc == 0)
+      rc = cro_buf_add(out, segments[i].text);
+  }
+  return rc;
+}
+
+/* Lets paths that are a template without captures be found in one step. */
+static int add_whole(node *self, const cro_segment *segments, size_t count, node *end)
+{
+  cro_buf text = { 0 };
+  int rc = join(segments, count, &text);
+
+  if (rc == 0 && find_literal(self, cro_buf_bytes(&text)) == NULL) {
+    rc = grow_literals(self);
+    if (rc == 0) {
+      put_literal(self, segment_key_of(cro_buf_bytes(&text)), text.at, end);
+      return 0; /* the text is the table's now */
+    }
+  }
+  cro_buf_free(&text);
+  return rc;
+}
+
 int cro_router_add(cro_router *router, cro_method method, const cro_segment *segments,
                    size_t count, uint32_t route, bool conditional, uint32_t *clash)
 {
@@ -309,6 +371,10 @@ int cro_router_add(cro_router *router, cro_method method, const cro_segment *seg
     *clash = other->route;
     return CRO_E_EXISTS;
   }
+  if (!slurpy && is_whole(segments, count))
+    rc = add_whole(&router->whole, segments, count, at);
+  if (rc != 0)
+    return rc;
   rc = add_ending(list, (ending){ route, (int16_t)method, conditional });
   if (rc != 0)
     return rc;

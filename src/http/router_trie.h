@@ -59,6 +59,8 @@ struct node {
 
 struct cro_router {
   node root;
+  node whole; /* literals only: templates without a capture, from their second byte on;
+               * `next` is the root's */
   uint32_t depth;   /* segments of the longest template */
   uint64_t methods; /* a bit for each that some route has */
 };

@@ -252,6 +252,59 @@ static void literals_of_every_length_differ_in_any_byte(void)
   close_router();
 }
 
+/* Whole paths are found in one step; where that is not the answer, the search goes on.
+ */
+static void a_path_without_captures_goes_before_all_that_capture(void)
+{
+  static const row rows[] = {
+    { "/", "0" },
+    { "//", "3" },
+    { "/a", "1" },
+    { "/a/", "2" },
+    { "/a/b", "4" },
+    { "/a/c", "5 (c)" },
+    { "/post", "6 (post)" },
+    { "/a//", "answer 0" },
+    { "/a%2Fb", "6 (a%2Fb)" },
+    { "/%61", "1" },
+    { "a", "answer 0" },
+  };
+
+  open_router();
+  add("/{x}", 6);
+  add("/a/{x}", 5);
+  add("/", 0);
+  add("/a", 1);
+  add("/a/", 2);
+  add("//", 3);
+  add("/a/b", 4);
+  add_as(CRO_POST, "/post", 7, false);
+  CHECK_ROWS(rows);
+  CHECK_TEXT("7", find_as(CRO_POST, "/post"));
+  CHECK_TEXT("4", find_as(CRO_HEAD, "/a/b"));
+  close_router();
+}
+
+static void a_literal_with_a_slash_or_a_percent_is_not_the_path_that_reads_so(void)
+{
+  static const cro_segment odd[] = {
+    { .kind = CRO_SEGMENT_LITERAL, .text = CRO_B_INIT("x/y") },
+    { .kind = CRO_SEGMENT_LITERAL, .text = CRO_B_INIT("%41") },
+    { .kind = CRO_SEGMENT_LITERAL, .text = CRO_B_INIT("") },
+  };
+  uint32_t clash;
+
+  open_router();
+  for (uint32_t i = 0; i < 3; i++)
+    CHECK_INT(0, cro_router_add(router, CRO_GET, &odd[i], 1, i, false, &clash));
+  CHECK_TEXT("answer 0", find("/x/y"));
+  CHECK_TEXT("0", find("/x%2Fy"));
+  CHECK_TEXT("answer 0", find("/%41"));
+  CHECK_TEXT("1", find("/%2541"));
+  CHECK_TEXT("answer 0", find("/"));
+  close_router();
+}
+
 static uint64_t bit(cro_method method)
 {
   return UINT64_C(1) << method;
@@ -510,6 +563,8 @@ TEST_MAIN(CASE(the_most_specific_route_wins_whatever_the_order),
           CASE(a_dead_end_is_backed_out_of), CASE(slashes_are_significant),
           CASE(optional_segments_go_missing_from_the_right),
           CASE(literals_are_compared_decoded), CASE(a_bad_escape_anywhere_is_told),
+          CASE(a_path_without_captures_goes_before_all_that_capture),
+          CASE(a_literal_with_a_slash_or_a_percent_is_not_the_path_that_reads_so),
           CASE(many_literals_at_one_place_are_all_found),
           CASE(literals_of_every_length_differ_in_any_byte),
           CASE(a_method_that_is_missing_is_told_with_those_that_are_not),
