@@ -20,6 +20,8 @@ local function next_tick()
   return tick
 end
 
+local large = ("0123456789abcdef"):rep(65536)
+
 local application = r.route {
   r.get("/plaintext", function(c) c:text "Hello, World!" end),
   r.get("/json", function(c) c:json { message = "Hello, World!" } end),
@@ -27,15 +29,22 @@ local application = r.route {
   r.post("/echo", function(c) c:json(await(c:body())) end),
   r.get("/kept", function(c) c:text(await(Promise.kept "Hello, World!")) end),
   r.get("/await", function(c) c:text(await(next_tick())) end),
+  r.get("/large", function(c) c:text(large) end),
   r.get("/stats", function(c)
     collectgarbage()
     c:json(cro.stats())
   end),
 }
 
-cro.run(http.server {
+local options = {
   host = os.getenv "HOST" or "127.0.0.1",
   port = tonumber(os.getenv "PORT") or 8080,
   application = application,
   limits = { connections = 16384 },
-})
+}
+
+if os.getenv "CERTIFICATE" then
+  options.tls = { certificate_file = os.getenv "CERTIFICATE", private_key_file = os.getenv "KEY" }
+end
+
+cro.run(http.server(options))

@@ -51,7 +51,8 @@ def run(server, path, connections, seconds, core, script=None, args=(), headers=
         command += ["-H", header]
     if script:
         command += ["-s", os.path.join(LOAD, script)]
-    command.append(f"http://127.0.0.1:{server.port}{path}")
+    scheme = "https" if server.secure else "http"
+    command.append(f"{scheme}://127.0.0.1:{server.port}{path}")
     if args:
         command += ["--", *args]
     before, own = server.cpu(), resource.getrusage(resource.RUSAGE_CHILDREN)

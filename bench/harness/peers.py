@@ -17,6 +17,7 @@ class Peer:
     def __init__(self, name, work):
         self.name, self.work = name, work
         self.missing = None
+        self.secure = None  # an SSLContext to talk to it with
 
     def command(self, port):
         raise NotImplementedError
@@ -27,8 +28,29 @@ class Peer:
     def start(self, core):
         port = free_port()
         log = os.path.join(self.work, self.name + ".log")
-        server = Server(self.name, self.command(port), port, self.env(), core, log)
-        return server
+        return Server(self.name, self.command(port), port, self.env(), core, log, self.secure)
+
+
+class Configured(Peer):
+    """A server with a configuration file, written from a template in peers/."""
+
+    config = None
+
+    def values(self):
+        return {}
+
+    def write_config(self, port):
+        """The path of the file; what belongs to the server is in a folder beside it."""
+        folder = os.path.join(self.work, self.name)
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(HERE, "peers", self.config), encoding="utf-8") as file:
+            text = file.read()
+        for key, value in {"DIR": folder, "PORT": str(port), **self.values()}.items():
+            text = text.replace(f"@{key}@", value)
+        path = os.path.join(folder, os.path.splitext(self.config)[0])
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
 
 
 class Crolua(Peer):
@@ -46,7 +68,7 @@ def nginx_program():
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
-class Nginx(Peer):
+class Nginx(Configured):
     config = "nginx.conf.in"
 
     def __init__(self, work, name="nginx"):
@@ -55,19 +77,9 @@ class Nginx(Peer):
         if not self.program:
             self.missing = "nginx is not installed: apt-get install nginx-light"
 
-    def values(self):
-        return {}
-
     def command(self, port):
-        folder = os.path.join(self.work, self.name)
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(HERE, "peers", self.config), encoding="utf-8") as file:
-            text = file.read()
-        for key, value in {"DIR": folder, "PORT": str(port), **self.values()}.items():
-            text = text.replace(f"@{key}@", value)
-        path = os.path.join(folder, "nginx.conf")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        path = self.write_config(port)
+        folder = os.path.dirname(path)
         return [self.program, "-p", folder, "-c", path, "-e", os.path.join(folder, "error.log")]
 
 
@@ -99,6 +111,8 @@ class NginxLua(Nginx):
 
 
 class Node(Peer):
+    script = "node.js"
+
     def __init__(self, work):
         super().__init__("node", work)
         self.program = shutil.which("node") or shutil.which("nodejs")
@@ -106,7 +120,7 @@ class Node(Peer):
             self.missing = "node is not installed: apt-get install nodejs"
 
     def command(self, port):
-        return [self.program, os.path.join(HERE, "peers", "node.js")]
+        return [self.program, os.path.join(HERE, "peers", self.script)]
 
 
 def all_peers(work, program, fetch=True):

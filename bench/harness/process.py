@@ -71,8 +71,8 @@ def _tree(root):
 class Server:
     """One running server. `port` answers once `wait` has returned."""
 
-    def __init__(self, name, command, port, env=None, core=None, log=None):
-        self.name, self.port, self.log = name, port, log
+    def __init__(self, name, command, port, env=None, core=None, log=None, secure=None):
+        self.name, self.port, self.log, self.secure = name, port, log, secure
         output = open(log, "wb") if log else subprocess.DEVNULL
         self.started = time.monotonic()
         self.process = _in_child(
@@ -97,10 +97,22 @@ class Server:
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()[-2000:].strip()
 
+    def open(self, secure=None):
+        """A connection to it, over TLS where it is secure."""
+        peer = socket.create_connection(("127.0.0.1", self.port), 5)
+        secure = secure or self.secure
+        if not secure:
+            return peer
+        try:
+            return secure.wrap_socket(peer, server_hostname="localhost")
+        except OSError:
+            peer.close()
+            raise
+
     def ask(self, path="/plaintext"):
         """One GET on a connection of its own; the status code, or None."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as peer:
+            with self.open() as peer:
                 peer.sendall(
                     f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
                 )

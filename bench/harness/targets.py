@@ -50,6 +50,11 @@ WORKLOAD = {
     "close": [ratio("nginx", 0.95), cpu_ratio("nginx", 1.1, 0.75)],
     "await": [ratio("crolua-plain", 0.9, 0.95)],
     "kept": [ratio("crolua-plain", 0.9, 0.95)],
+    "tls": [ratio("nginx", 0.95, 1.1)],
+    "handshake": [ratio("nginx", 0.95, 1.0)],
+    "h2": [ratio("nginx", 3, 3.5)],
+    "h2-json": [ratio("nginx", 3, 3.5)],
+    "tls-1m": [ratio("nginx", 1.1, 1.3)],
     # C itself does 1.4 to 1.6 times what node does: system calls are most of it.
     "tcp-32": [work_ratio("node", 1, 1.4), work_ratio("C", 0.6)],
     "tcp-64k": [work_ratio("node", 1), work_ratio("C", 0.8)],
@@ -63,6 +68,7 @@ def start(nginx_ms):
 
 REST = Target(("rest", None), 6.0, 4.0, higher=False, unit="MiB")
 IDLE = Target(("idle", None), 2.0, 1.0, higher=False, unit="KiB")
+IDLE_TLS = Target(("idle", None), 24.0, None, higher=False, unit="KiB")
 CHURN = Target(("churn", None), 2.0, None, higher=False, unit="MiB")
 
 # ns per value or operation: (must, aim), by the names bench/micro/reactive.lua and
