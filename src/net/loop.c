@@ -102,7 +102,7 @@ static void read_fresh(cro_loop *loop)
  * waits for that output. */
 static bool hold_output(const cro_loop *loop, cro_tcp *tcp)
 {
-  enum { ms_max = 2 };
+  enum { ms_max = 5 }; /* 64 peers with 16 requests each are answered within */
   uint64_t now = uv_now(&loop->uv);
 
   if (!tcp->conn.behind || (!loop->woken && cro_list_empty(&loop->turn.ready)))
