@@ -81,6 +81,11 @@ int cro_tls_context_reload(cro_tls_context *context, cro_tls_fault *fault);
 /* Whether a file has another time or size than when it was read: a stat each. */
 bool cro_tls_context_changed(cro_tls_context *context);
 
+/* What an owner should know although it is served: "certificate_file crt.pem: expired
+ * 2024-05-01 00:00 UTC"; several with "; " between. "" for nothing. Until the next
+ * reload. */
+const char *cro_tls_context_warning(const cro_tls_context *context);
+
 /* err 0: the handshake is over, conn->tls is filled, link and start. Else the
  * connection ends by itself and cro_tls_why says more. Called once, by the loop; not
  * when the owner has closed or aborted the connection before. */

@@ -39,8 +39,9 @@ int net_tls_resume_as(SSL *ssl, const char *key);
 void net_tls_remember(cro_tls_context *context, const char *key, SSL_SESSION *session);
 SSL_SESSION *net_tls_recall(cro_tls_context *context, const char *key);
 
-/* The first error in OpenSSL's queue of this thread, where it all began, in words: "tlsv1
- * alert unknown ca (SSL alert number 48)". The queue is empty afterwards; "" when it was.
+/* The first error in OpenSSL's queue of this thread, where it all began, in words:
+ * "tlsv1 alert unknown ca (SSL alert number 48)". The queue is empty afterwards; ""
+ * when it was.
  */
 void net_tls_last_error(char *out, size_t room);
 
