@@ -26,6 +26,7 @@ enum {
  * application data is free for the owner. NULL: no memory. */
 SSL *net_tls_session(cro_tls_context *context);
 
+/* Whose side its sessions are on. */
 bool net_tls_is_server(const cro_tls_context *context);
 
 /* Clients: sessions of this connection go by `key`, "name:port", which is copied: one

@@ -50,9 +50,11 @@ typedef struct tls_stamps {
   size_t count, room;
 } tls_stamps;
 
+/* Gives the memory back; an empty one is fine. */
 void tls_stamps_free(tls_stamps *stamps);
 /* A file is no longer what it was. */
 bool tls_stamps_changed(const tls_stamps *stamps);
+/* Notes what a file or folder is now, be it there or not. */
 int tls_stamps_add(tls_stamps *stamps, const char *path, cro_tls_fault *fault);
 
 /* Reads a whole file that the option `what` names and notes what it is. What is read
@@ -83,8 +85,10 @@ typedef struct tls_settings {
   size_t text_len;
 } tls_settings;
 
+/* Copies and checks whatever can be checked without a file. */
 int tls_settings_create(tls_settings **out, const cro_tls_options *options,
                         cro_tls_fault *fault);
+/* Forgets the passwords, too. NULL is harmless. */
 void tls_settings_destroy(tls_settings *settings);
 
 /* Sets the ciphers of TLS 1.2 that the list names and that are ECDHE with AEAD, and
@@ -132,9 +136,12 @@ typedef struct tls_trust {
   uint8_t digest[32];          /* of who is trusted and how it is verified */
 } tls_trust;
 
+/* Into an all-zero one; tls_trust_free is due also when it fails. */
 int tls_trust_load(tls_trust *out, const tls_settings *settings, tls_stamps *stamps,
                    cro_tls_fault *fault);
+/* An empty one is fine. */
 void tls_trust_free(tls_trust *trust);
+/* Verification of peers as the settings ask for it. 0 or CRO_E_NOMEM. */
 int tls_trust_apply(const tls_trust *trust, const tls_settings *settings, SSL_CTX *ssl);
 
 /* --- ticket keys (tls_ticket.c) --------------------------------------------------- */
@@ -151,8 +158,11 @@ typedef struct tls_tickets {
   EVP_CIPHER *aes;
 } tls_tickets;
 
+/* The first key. 0, CRO_E_NOMEM or CRO_E_IO; tls_tickets_free is due in any case. */
 int tls_tickets_init(tls_tickets *tickets);
+/* Forgets the keys. */
 void tls_tickets_free(tls_tickets *tickets);
+/* Servers: tickets are sealed with the keys of the SSL's context. */
 void tls_tickets_apply(SSL_CTX *ssl);
 
 /* --- sessions of clients (tls_sessions.c) ----------------------------------------- */
@@ -162,8 +172,11 @@ typedef struct tls_sessions {
   size_t count;
 } tls_sessions;
 
+/* Empty. */
 void tls_sessions_init(tls_sessions *sessions);
+/* Lets go of all. */
 void tls_sessions_clear(tls_sessions *sessions);
+/* Clients: what servers offer is remembered for SSLs that have a key. */
 void tls_sessions_apply(SSL_CTX *ssl);
 
 /* --- names and generations (tls_names.c, tls_generation.c, tls_hello.c)
@@ -216,6 +229,7 @@ struct cro_tls_context {
   int key_log; /* descriptor, or -1 */
 };
 
+/* The one an SSL was made of. */
 tls_generation *tls_generation_of(const SSL *ssl);
 
 #endif
