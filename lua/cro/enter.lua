@@ -7,6 +7,7 @@ local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local misplaced = require "cro.misplaced"
 local ring = require "cro.ring"
+local tickets = require "cro.ticket"
 local turn = require "cro.turn"
 
 local enter = {}
@@ -18,24 +19,12 @@ local SCHEDULED, post, leave = turn.SCHEDULED, turn.post, turn.leave
 
 local function ignore() end
 
-local Ticket = {}
-Ticket.__index = Ticket
-
-function Ticket:forget() self.dead = true end
-
 --- The turn is taken: queue the value and wait until it was handled.
 local function wait_turn(line, value)
   local owner = line.owner
   if S.is_beneath(owner) then misplaced.own_handler() end
   local rec = fiber.may_wait("emit to a busy block")
-  local ticket = setmetatable({
-    fiber = false,
-    scope = false,
-    value = false,
-    dead = false,
-    stopped = false,
-  }, Ticket)
-  ticket.fiber, ticket.scope, ticket.value = rec, S.scope, value
+  local ticket = tickets.new(line, rec, S.scope, value)
   post(owner, line, EMIT, ticket)
   fiber.park(ticket, "emit")
   if ticket.stopped then error(errors.UNHEARD, 0) end

@@ -27,8 +27,8 @@ local Whenever = {}
 Whenever.__index = Whenever
 Whenever.__name = "cro.Whenever"
 -- What few have: sixteen fields of their own fill a table of sixteen. `tail` flushes the
--- operators when the source is done.
-Whenever.on_last, Whenever.on_quit, Whenever.tail = false, false, false
+-- operators when the source is done, `tickets` are of who waits to emit.
+Whenever.on_last, Whenever.on_quit, Whenever.tail, Whenever.tickets = false, false, false, false
 
 --- What `tap` returns.
 ---@class cro.Tap
@@ -136,6 +136,7 @@ local function new_tap()
     nowait = false,
     run = false,
     list = false,
+    tickets = false,
   }, Tap)
   tap.enter, tap.closer, tap.run, tap.owner = enter.direct, discard, turn.drain, tap
   return tap

@@ -13,6 +13,7 @@ local fiber = require "cro.fiber"
 local cleanup = require "cro.cleanup"
 local ring = require "cro.ring"
 local roots = require "cro.roots"
+local tickets = require "cro.ticket"
 
 local turn = {}
 
@@ -106,10 +107,7 @@ local function drop_queue(owner)
   local box = owner.box
   while box and box.count > 0 do
     local _, kind, value = take_ring(box)
-    if kind == EMIT then
-      value.stopped = true
-      fiber.wake(value.fiber, nil, value)
-    end
+    if kind == EMIT then value:stop() end
   end
 end
 
@@ -118,6 +116,7 @@ local function detach(line)
   local owner = line.owner
   if owner == line then roots.remove(line) else unlink(line) end
   if line.waiters then line.waiters:room() end
+  if line.tickets then tickets.stop_all(line) end
 end
 
 --- Closes the source of a line; the operators may still flush what they hold. The
@@ -308,8 +307,7 @@ end
 
 --- The emitter is parked until this is handled, so its code counts as beneath.
 local function handle_emit(owner, line, ticket)
-  if ticket.dead then return end
-  ticket.stopped = line.closed -- since it was queued: nobody has the value
+  if not ticket:take() then return end
   local under = owner.under
   owner.under = ticket.scope
   handle_value(owner, line, ticket.value)

@@ -215,6 +215,47 @@ describe("R4, R11: an emit that waits for its turn", function()
       assert.equal("stop", raised.kind)
     end))
   end
+
+  it("is stopped at once when its source closes, however long the block is busy still", world.inside(function()
+    local log, note = world.log()
+    local emitter, handle
+    react(function()
+      handle = whenever(Supply.on_demand(function(own) emitter = own end), note)
+      local begun = cro.now()
+      whenever(Supply.from_list { 1 }, function()
+        for n = 1, 3 do
+          cro.start(function()
+            local _, err = pcall(emitter.emit, emitter, n)
+            note(("%d %s after %g"):format(n, err.kind, cro.now() - begun))
+          end)
+        end
+        sleep(1)
+        handle:close()
+        sleep(60)
+      end)
+    end)
+    assert.same({ "1 stop after 1", "2 stop after 1", "3 stop after 1" }, log)
+  end))
+
+  it("may be given up, in any order, without harm to the others", world.inside(function()
+    local log, note = world.log()
+    local emitter
+    react(function()
+      whenever(Supply.on_demand(function(own) emitter = own end), note)
+      whenever(Supply.from_list { 1 }, function()
+        local jobs = {}
+        for n = 1, 5 do
+          jobs[n] = cro.start(function() emitter:emit(n) end)
+        end
+        sleep(1)
+        for _, n in ipairs { 3, 1, 5 } do
+          jobs[n]:cancel()
+        end
+      end)
+      whenever(cro.Promise.after(2), cro.done)
+    end)
+    assert.same({ "2", "4" }, log)
+  end))
 end)
 
 describe("R6: whenever taps at once", function()
