@@ -1,11 +1,12 @@
 --- Connections that have come to an end leave nothing behind.
 local cro = require "cro"
+local garbage = require "spec.support.garbage"
 local await, whenever = cro.await, cro.whenever
 
 --- Blocks of the core, once what can be collected has been.
 local function blocks()
   for _ = 1, 4 do
-    collectgarbage()
+    garbage.collect()
     cro.sleep(0.01)
   end
   return cro.stats().c_blocks

@@ -1,6 +1,7 @@
 local cro = require "cro"
 local children = require "spec.support.children"
 local program = require "spec.support.program"
+local garbage = require "spec.support.garbage"
 local await, pawait = cro.await, cro.pawait
 local sh, process = children.sh, children.process
 
@@ -17,7 +18,7 @@ end
 
 describe("a process #loop", function()
   after_each(function()
-    collectgarbage()
+    garbage.collect()
     children.eventually(function() return children.open() == "0 processes, 0 pipes" end)
   end)
 

@@ -1,5 +1,6 @@
 local cro = require "cro.reactive"
 local world = require "spec.support.world"
+local garbage = require "spec.support.garbage"
 
 local Promise, sleep = cro.Promise, cro.sleep
 
@@ -351,7 +352,7 @@ describe("await", function()
   it("raises the first break of a list, in order", world.inside(function()
     local _, err = cro.pawait { Promise.after(1), Promise.broken "first", Promise.broken "second" }
     assert.equal("first", err.message)
-    collectgarbage()
+    garbage.collect()
     assert.same({}, world.reports)
   end))
 

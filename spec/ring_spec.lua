@@ -1,5 +1,6 @@
 local ring = require "cro.ring"
 local property = require "spec.support.property"
+local garbage = require "spec.support.garbage"
 
 describe("cro.ring", function()
   it("gives entries back in order, nils included", function()
@@ -16,7 +17,7 @@ describe("cro.ring", function()
     local weak = setmetatable({ {} }, { __mode = "v" })
     ring.push(r, weak[1], 1, weak[1])
     ring.take(r)
-    collectgarbage()
+    garbage.collect()
     assert.is_nil(weak[1])
   end)
 

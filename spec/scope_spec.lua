@@ -2,6 +2,7 @@ local cro = require "cro.reactive"
 local scope = require "cro.scope"
 local support = require "spec.support.opener"
 local world = require "spec.support.world"
+local garbage = require "spec.support.garbage"
 
 local react, whenever, supply, emit, done, sleep = cro.react, cro.whenever, cro.supply, cro.emit, cro.done, cro.sleep
 local Supply, Supplier, Promise = cro.Supply, cro.Supplier, cro.Promise
@@ -239,8 +240,7 @@ describe("a handle", function()
       end
       local kept = { held = false }
       scope.own(kept, "thing", close)
-      collectgarbage()
-      collectgarbage()
+      garbage.collect()
       local count = 0
       for handle in pairs(block.held) do
         assert.equal(kept, handle)

@@ -1,6 +1,7 @@
 local cro = require "cro"
 local program = require "spec.support.program"
 local sockets = require "spec.support.sockets"
+local garbage = require "spec.support.garbage"
 local await, pawait = cro.await, cro.pawait
 
 --- Open sockets of this process, as the system sees them.
@@ -81,7 +82,7 @@ end
 
 local function settled(before)
   for _ = 1, 3000 do
-    collectgarbage()
+    garbage.collect()
     local now, same = handles(), true
     for _, kind in ipairs(KINDS) do
       same = same and now[kind] <= before[kind]
@@ -99,7 +100,7 @@ describe("connections that do anything in any order #loop", function()
   before_each(function()
     report = cro.on_error(function() end) -- promises nobody looks at
     for _ = 1, 20 do -- what earlier specs have left goes first
-      collectgarbage()
+      garbage.collect()
       cro.sleep(0.002)
     end
   end)

@@ -1,4 +1,5 @@
 local cro = require "cro"
+local garbage = require "spec.support.garbage"
 local await, pawait, react, whenever, done, Promise = cro.await, cro.pawait, cro.react, cro.whenever, cro.done, cro.Promise
 
 --- Waits until the counters of the core say so; fails when they do not.
@@ -36,7 +37,7 @@ describe("what the network lends to a block #loop", function()
   local before
 
   before_each(function()
-    collectgarbage()
+    garbage.collect()
     before = counts()
   end)
 

@@ -1,5 +1,6 @@
 local cro = require "cro.reactive"
 local world = require "spec.support.world"
+local garbage = require "spec.support.garbage"
 
 local Promise = cro.Promise
 
@@ -7,8 +8,7 @@ local function settle(count, err)
   for _ = 1, count do
     Promise.broken(err)
   end
-  collectgarbage()
-  collectgarbage()
+  garbage.collect()
 end
 
 describe("promises that break with nobody looking", function()

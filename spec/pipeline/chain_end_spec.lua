@@ -1,6 +1,7 @@
 local core = require "cro.core"
 local cro = require "cro"
 local http = require "cro.http"
+local garbage = require "spec.support.garbage"
 
 --- A connection that two chains without a socket end are composed for.
 local function connection()
@@ -41,8 +42,7 @@ describe("two chains of one connection #loop", function()
   local function forget(name)
     chains[name]:close()
     chains[name] = nil
-    collectgarbage()
-    collectgarbage()
+    garbage.collect()
   end
 
   before_each(function()
@@ -106,8 +106,7 @@ describe("two chains of one connection #loop", function()
     local function ended(event)
       if event == "value" then return end
       chains, server = {}, connection()
-      collectgarbage()
-      collectgarbage()
+      garbage.collect()
     end
     time_out(ended, ended)
     assert.is_nil(next(chains))

@@ -2,6 +2,7 @@
 local cro = require "cro"
 local children = require "spec.support.children"
 local property = require "spec.support.property"
+local garbage = require "spec.support.garbage"
 local pawait = cro.pawait
 
 describe("processes, many of them #loop,", function()
@@ -122,7 +123,7 @@ describe("a process that anything happens to #loop", function()
       end
       cro.await(jobs)
       children.eventually(function()
-        collectgarbage()
+        garbage.collect()
         return children.open() == "0 processes, 0 pipes"
       end)
       assert.equal(before, children.descriptors())

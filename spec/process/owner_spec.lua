@@ -3,6 +3,7 @@ local ffi = require "ffi"
 local cro = require "cro"
 local children = require "spec.support.children"
 local program = require "spec.support.program"
+local garbage = require "spec.support.garbage"
 
 ffi.cdef "int kill(int pid, int number);"
 
@@ -209,7 +210,7 @@ describe("output that was taken and never tapped #loop", function()
     end
     assert.equal(3, cro.stats().pipes)
     for _ = 1, 50 do
-      collectgarbage()
+      garbage.collect()
       cro.sleep(0.002)
       if cro.stats().pipes == 0 then break end
     end

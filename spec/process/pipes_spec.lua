@@ -1,10 +1,11 @@
 local cro = require "cro"
 local children = require "spec.support.children"
+local garbage = require "spec.support.garbage"
 local await, pawait = cro.await, cro.pawait
 
 describe("processes joined by pipes #loop", function()
   after_each(function()
-    collectgarbage()
+    garbage.collect()
     children.eventually(function() return children.open() == "0 processes, 0 pipes" end)
   end)
 

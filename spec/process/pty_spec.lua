@@ -1,5 +1,6 @@
 local cro = require "cro"
 local children = require "spec.support.children"
+local garbage = require "spec.support.garbage"
 local await = cro.await
 
 --- A shell on a terminal.
@@ -14,7 +15,7 @@ end
 
 describe("a process on a terminal #loop", function()
   after_each(function()
-    collectgarbage()
+    garbage.collect()
     children.eventually(function() return children.open() == "0 processes, 0 pipes" end)
   end)
 

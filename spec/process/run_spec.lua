@@ -1,5 +1,6 @@
 local cro = require "cro"
 local children = require "spec.support.children"
+local garbage = require "spec.support.garbage"
 local await, pawait, run = cro.await, cro.pawait, cro.process.run
 
 local function broken(promise, kind, text)
@@ -11,7 +12,7 @@ end
 
 describe("cro.process.run #loop", function()
   after_each(function()
-    collectgarbage()
+    garbage.collect()
     children.eventually(function() return children.open() == "0 processes, 0 pipes" end)
   end)
 

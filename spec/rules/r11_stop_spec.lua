@@ -4,6 +4,7 @@ local world = require "spec.support.world"
 
 local react, whenever, supply, emit, sleep = cro.react, cro.whenever, cro.supply, cro.emit, cro.sleep
 local Promise, Supplier, Supply, Channel = cro.Promise, cro.Supplier, cro.Supply, require "cro.channel"
+local garbage = require "spec.support.garbage"
 
 --- A job that somebody cancels.
 local function cancelled_job()
@@ -143,8 +144,7 @@ describe("R11, R14: what was cancelled or stopped elsewhere", function()
         local job = make()
         cro.start(function() cro.await(job) end)
         sleep(0)
-        collectgarbage()
-        collectgarbage()
+        garbage.collect()
         assert.equal(1, #world.reports)
         assert.matches("nobody observed", world.reports[1])
         assert.matches("awaited at .*r11_stop_spec", world.reports[1])
@@ -159,8 +159,7 @@ describe("R11, R14: what was cancelled or stopped elsewhere", function()
     sleep(0)
     job:cancel()
     sleep(0)
-    collectgarbage()
-    collectgarbage()
+    garbage.collect()
     assert.same({}, world.reports)
   end))
 

@@ -1,14 +1,11 @@
 local cro = require "cro.reactive"
+local garbage = require "spec.support.garbage"
 local world = require "spec.support.world"
 
 local sleep, Promise = cro.sleep, cro.Promise
+local collect = garbage.collect
 
 describe("R21: a broken promise that nobody observed", function()
-  local function collect()
-    collectgarbage()
-    collectgarbage()
-  end
-
   it("is reported when it is collected, with the place of the failure", world.inside(function()
     local function lose() Promise.new():fail "lost" end
     lose()

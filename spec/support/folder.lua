@@ -2,6 +2,7 @@
 local assert = require "luassert"
 local cro = require "cro"
 local program = require "spec.support.program"
+local garbage = require "spec.support.garbage"
 
 local folder = {}
 
@@ -12,8 +13,7 @@ function folder.each(before_each, after_each)
   local fds
 
   local function open_descriptors()
-    collectgarbage()
-    collectgarbage()
+    garbage.collect()
     return #cro.await(cro.file.list "/proc/self/fd")
   end
 
@@ -34,7 +34,7 @@ end
 --- closed.
 function folder.settled()
   for _ = 1, 500 do
-    collectgarbage()
+    garbage.collect()
     local stats = cro.stats()
     if stats.files == 0 and stats.file_requests == 0 then return end
     cro.sleep(0.01)

@@ -1,5 +1,6 @@
 local cro = require "cro"
 local property = require "spec.support.property"
+local garbage = require "spec.support.garbage"
 local await = cro.await
 
 --- What one script does with sockets of the others' kinds, at random.
@@ -60,7 +61,7 @@ describe("UDP sockets #loop", function()
     end,
     lose = function(pick)
       if #sockets > 0 then table.remove(sockets, pick % #sockets + 1) end
-      collectgarbage()
+      garbage.collect()
     end,
     settle = function() clock:settle() end,
     block = function()
@@ -100,8 +101,7 @@ describe("UDP sockets #loop", function()
       end
       sockets, taps = {}, {}
       clock:settle() -- what still looks a name up holds its socket
-      collectgarbage()
-      collectgarbage()
+      garbage.collect()
       clock:settle()
       local stats = cro.stats()
       assert.same({ 0, 0 }, { stats.udp, stats.resolves })
