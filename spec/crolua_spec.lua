@@ -323,8 +323,10 @@ describe("crolua #loop", function()
     end)
 
     it("lets timers tick while nobody types", function()
-      local command = "(echo 'n = 0; t = Supply.interval(0.02):tap(function() n = n + 1 end)'; sleep 0.4; "
-        .. "echo '=n > 5') | " .. program.quote(program.crolua()) .. " -i"
+      local count = "function tick() n = n + 1 if n == 6 then io.open('ticked', 'w'):close() end end"
+      local command = ("(echo %s; until [ -e ticked ]; do sleep 0.02; done; echo '=n > 5') | "):format(
+        program.quote("n = 0 " .. count .. " t = Supply.interval(0.02):tap(tick)"))
+        .. program.quote(program.crolua()) .. " -i"
       assert.matches("\n> > true\n> \n$", program.shell(folder, command).out)
     end)
 

@@ -29,7 +29,7 @@ describe("cro.file #loop", function()
 
   it("does what was asked without anybody waiting for it", function()
     file.write(dir.at "a", "a")
-    cro.sleep(0.05)
+    folder.settled()
     assert.equal("a", program.read(dir.at "a"))
   end)
 
@@ -222,14 +222,15 @@ describe("cro.file #loop", function()
     end)
 
     it("of a supply ends when it is cancelled, and leaves no half file", function()
-      local never, closed = cro.Promise.new(), false
+      local never, begun, closed = cro.Promise.new(), cro.Promise.new(), false
       local source = cro.supply(function()
         cro.closing(function() closed = true end)
         cro.emit "part"
+        begun:keep()
         cro.whenever(never, function() end)
       end)
       local writing = file.write(dir.at "f", source, { atomic = true })
-      cro.sleep(0.05)
+      await(begun)
       writing:cancel()
       broken("cancelled", writing)
       assert.is_true(closed)

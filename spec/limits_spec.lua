@@ -1,5 +1,6 @@
 local cro = require "cro"
 local http = require "cro.http"
+local children = require "spec.support.children"
 local program = require "spec.support.program"
 local r = require "cro.http.router"
 local wire = require "spec.support.wire"
@@ -84,15 +85,20 @@ describe("cro.limits in crolua #loop", function()
       services[i]:start()
     end
     assert.equal(2, cro.limits { connections = 2 }.connections)
+    local before = cro.stats().tcp
+    local function until_open(count) -- both ends of each
+      children.eventually(function() return cro.stats().tcp <= before + count end)
+      children.eventually(function() return cro.stats().tcp >= before + count end)
+    end
     for i = 1, 2 do
       local _, port = services[i]:address()
       held[i] = cro.await(cro.tcp.connect("127.0.0.1", port))
       cro.await(held[i]:write "GET / HTTP/1.1\r\n")
     end
-    cro.sleep(0.02)
+    until_open(4)
     assert.same({ 503, 503 }, { ask(1), ask(2) })
     held[1]:abort()
-    cro.sleep(0.02)
+    until_open(2)
     assert.equal(200, ask(2))
     held[2]:abort()
     cro.limits { connections = 10000 }

@@ -41,9 +41,15 @@ describe("signals #loop", function()
   it("reach every tap", function()
     assert.same({ out = "2\n", err = "", status = 0 }, run [[
       local seen = 0
-      for _ = 1, 2 do cro.signal "SIGHUP":tap(function() seen = seen + 1 end) end
+      local both = cro.Promise.new()
+      for _ = 1, 2 do
+        cro.signal "SIGHUP":tap(function()
+          seen = seen + 1
+          if seen == 2 then both:keep() end
+        end)
+      end
       send "HUP"
-      cro.sleep(0.05)
+      cro.await(both)
       print(seen)
     ]])
   end)
@@ -67,9 +73,10 @@ describe("signals #loop", function()
 
   it("have their default action again when the last tap is closed", function()
     local result = run [[
-      local tap = cro.signal "SIGTERM":tap(function(name) print(name) end)
+      local came = cro.Promise.new()
+      local tap = cro.signal "SIGTERM":tap(function(name) came:keep(name) end)
       send "TERM"
-      cro.sleep(0.05)
+      print(cro.await(came))
       tap:close()
       io.stdout:flush()
       send "TERM"

@@ -92,10 +92,13 @@ print(out.decode())' $C]])
           end)
         end)
         cro.stdin:tap(print):close()
-        cro.sleep(0.05)
+        for _ = 1, 200 do
+          if cro.stats().files == 0 then break end
+          cro.sleep(0.01)
+        end
         print(first, cro.stats().files)
       ]]
-      local result = run(script, "mkfifo p; (echo first; exec sleep 5) >p & $C <p; kill $!", 3)
+      local result = run(script, "mkfifo p; (echo first; exec sleep 30) >p & $C <p; kill $!")
       assert.equal("first\t0\n", result.out, result.err)
       assert.equal(0, result.status)
     end)
@@ -161,10 +164,11 @@ print(out.decode())' $C]])
         io.stderr:write(first:status(), " ", second:status(), "\n")
         local value, err = cro.pawait(cro.stdout:write(("x"):rep(600000)))
         io.stderr:write(err.kind, " ", tostring(err), "\n")
+        io.open("go", "w"):close()
         cro.await(second)
         io.stderr:write "done\n"
       ]]
-      local result = run(script, "$C | (sleep 0.5; wc -c)")
+      local result = run(script, "$C | (until [ -e go ]; do sleep 0.02; done; wc -c)")
       assert.equal("1100000", (result.out:gsub("%s", "")))
       assert.equal("planned planned\nlimit stdout:write: 600000 bytes wait for the reader already; "
         .. "await stdout:write(...)\ndone\n", result.err)

@@ -61,7 +61,7 @@ describe("an orderly close #loop", function()
     tap:close()
   end))
 
-  it("keeps closed() when all is sent, not when the peer has closed too", function()
+  it("keeps closed() when all is sent, not when the peer has closed too", timed(function()
     local closed = Promise.new()
     local port, tap = listen(function(connection)
       connection:write "x"
@@ -75,7 +75,7 @@ describe("an orderly close #loop", function()
     assert.is_true(cro.stats().lingers >= 1)
     client:abort()
     tap:close()
-  end)
+  end))
 
   it("delivers a server's refusals, however much the peer has sent", timed(function()
     local application = r.route { r.post("/", { max_body = 10 }, function(c) c:text(await(c:body_text())) end) }

@@ -4,7 +4,7 @@ local await, pawait, react, whenever, done, Promise = cro.await, cro.pawait, cro
 
 --- Waits until the counters of the core say so; fails when they do not.
 local function expect(counts)
-  local limit = cro.now() + 5
+  local limit = cro.now() + 10
   local stats
   repeat
     stats = cro.stats()
@@ -84,6 +84,7 @@ describe("what the network lends to a block #loop", function()
 
   it("is not closed with a plain tap, but with the job that tapped", function()
     local tap, connection
+    local ready = Promise.new()
     local job = cro.start(function()
       local bound, accepted = Promise.new(), Promise.new()
       tap = cro.tcp.listen({ port = 0, bound = function(_, port) bound:keep(port) end }):tap(function(value)
@@ -92,9 +93,10 @@ describe("what the network lends to a block #loop", function()
       cro.detach(await(cro.tcp.connect("localhost", await(bound))))
       connection = await(accepted)
       tap:close()
+      ready:keep()
       cro.sleep(100)
     end)
-    cro.sleep(0.05)
+    await(ready)
     local ended = connection:closed()
     cro.sleep(0.01)
     assert.equal("planned", ended:status())

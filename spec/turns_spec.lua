@@ -17,7 +17,7 @@ describe("turns of the real loop #loop", function()
     local began = cro.now()
     cro.sleep(0.02)
     stop()
-    assert.is_true(cro.now() - began < 0.5)
+    assert.is_true(cro.now() - began < 5)
   end)
 
   it("look at sockets between them, however much is runnable", function()
@@ -35,7 +35,7 @@ describe("turns of the real loop #loop", function()
         heard = bytes
         cro.done()
       end)
-      cro.whenever(cro.Promise.after(5), cro.done)
+      cro.whenever(cro.Promise.after(10), cro.done)
     end)
     stop()
     assert.equal("HEARD", heard)
@@ -48,7 +48,10 @@ describe("turns of the real loop #loop", function()
         cro.await(cro.start(function() count = count + 1 end))
       end
     end)
-    cro.sleep(0.05)
+    local latest = cro.now() + 5
+    repeat
+      cro.sleep(0.01)
+    until count == 100 or cro.now() > latest
     stop()
     other()
     assert.equal(100, count)

@@ -1,4 +1,5 @@
 local assert = require "luassert"
+local children = require "spec.support.children"
 
 return {
   {
@@ -13,10 +14,11 @@ return {
     end,
     play = function(block, run)
       local cro = require "cro"
+      local before = cro.stats().udp
       local job = cro.start(block)
+      children.eventually(function() return cro.stats().udp > before end)
       local client = cro.await(cro.udp.connect("127.0.0.1", run.port))
       local answers = client:data():head(1):promise()
-      cro.sleep(0.001)
       cro.await(client:send "hello")
       assert.equal("HELLO", cro.await(answers))
       client:close()

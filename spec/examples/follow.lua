@@ -1,7 +1,7 @@
 --- Adds to the file and waits until that was shown.
 local function adds(line, how)
   return {
-    run = ("%s; n=0; until grep -q %s example.out; do n=$((n + 1)); [ $n -lt 100 ] && sleep 0.05 || exit 1; done"):format(
+    run = ("%s; n=0; until grep -q %s example.out; do n=$((n + 1)); [ $n -lt 200 ] && sleep 0.05 || exit 1; done"):format(
       how or ("echo %s >>stdin"):format(line), line),
   }
 end

@@ -31,10 +31,7 @@ describe("file.watch #loop", function()
 
   --- Waits until that many events were told, and a little longer, in case more follow.
   local function settle(told, count)
-    for _ = 1, 300 do
-      if #told >= count then break end
-      cro.sleep(0.01)
-    end
+    pcall(folder.eventually, function() return #told >= count end)
     cro.sleep(0.03)
     return told
   end
@@ -297,13 +294,14 @@ describe("file.watch #loop", function()
     program.write(dir.at "script.lua", [[
       local cro = require "cro"
       cro.react(function()
-        cro.whenever(cro.file.watch ".", function(event)
+        local function ready() os.execute "(sleep 0.1; mkdir sub) &" end
+        cro.whenever(cro.file.watch(".", { ready = ready }), function(event)
           print(event.event, event.path)
           cro.done()
         end)
       end)
     ]])
-    local run = program.shell(dir.path, "(sleep 0.3; mkdir sub) & " .. program.crolua() .. " script.lua")
+    local run = program.shell(dir.path, program.crolua() .. " script.lua")
     assert.matches("renamed\t./sub", run.out, 1, true)
     assert.equal(0, run.status)
   end)

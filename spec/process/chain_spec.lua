@@ -53,10 +53,13 @@ local SCRIPT = [[
   print(after - before < 12 and "flat" or ("grew by %g MiB"):format(after - before))
   local same = await(cro.process.run("cmp", "in", "out"))
   print(same.code)
-  collectgarbage()
-  cro.sleep(0.05)
-  collectgarbage()
-  local stats = cro.stats()
+  local stats
+  for _ = 1, 500 do
+    collectgarbage()
+    stats = cro.stats()
+    if stats.tcp + stats.pipes + stats.processes + stats.files + stats.file_requests == 0 then break end
+    cro.sleep(0.01)
+  end
   print(stats.tcp, stats.pipes, stats.processes, stats.files, stats.file_requests)
 ]]
 

@@ -4,6 +4,7 @@
 ---
 ---   arguments = "..."   given to the script
 ---   env = "A=b"         more environment, besides HOST and PORT
+---   virtual = true      time needs no telling, see spec/support/virtual.lua
 ---   stdin = "..."       what it reads on standard input, also there as the file `stdin`
 ---   status = 0          how the example must end
 ---   out, err            what it must print: an exact string, or a list of texts that
@@ -21,11 +22,20 @@ local program = require "spec.support.program"
 
 local example = {}
 
---- Ports are the system's choice, all held until all are known.
-local PORTS = [[python3 -c 'import socket
-held = [socket.socket() for _ in range(2)]
-for s in held: s.bind(("127.0.0.1", 0))
+--- Ports below those which the system gives out by itself, so that nobody is given one
+--- before the example has it. All are held until all are known.
+local PORTS = [[python3 -c 'import random, socket
+first = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
+held = []
+while len(held) < 2:
+    s = socket.socket()
+    try:
+        s.bind(("127.0.0.1", random.randrange(first // 2, first)))
+        held.append(s)
+    except OSError: pass
 print(*[s.getsockname()[1] for s in held])']]
+
+local VIRTUAL = os.getenv "PWD" .. "/spec/support/virtual.lua"
 
 local function free_ports()
   local pipe = assert(io.popen(PORTS))
@@ -80,8 +90,11 @@ local function script_of(path, plan, port, peer_port)
   end
   lines[#lines + 1] = ": >example.out; : >example.err" -- there before anybody looks into them
   -- timeout passes signals on and ends as the example does
-  lines[#lines + 1] = ("timeout --foreground -k 10 25 %s %s %s >example.out 2>example.err <%s & example=$!"):format(
-    program.quote(program.crolua()), program.quote(path), plan.arguments or "", plan.stdin and "stdin" or "/dev/null")
+  local words = {
+    program.quote(program.crolua()), plan.virtual and program.quote(VIRTUAL) or "", program.quote(path), plan.arguments or "",
+  }
+  lines[#lines + 1] = ("timeout --foreground -k 10 25 %s >example.out 2>example.err <%s & example=$!"):format(
+    table.concat(words, " "), plan.stdin and "stdin" or "/dev/null")
   if plan.port or plan.socket or plan.ready then
     local listens = plan.ready and "happens " .. program.quote(plan.ready) or plan.socket and "there" or "accepts $PORT $example"
     lines[#lines + 1] = listens .. " || echo 'it does not listen' >&2"

@@ -1,6 +1,7 @@
 --- A folder of its own for each case of a spec, and what specs of files ask again and again.
 local assert = require "luassert"
 local cro = require "cro"
+local children = require "spec.support.children"
 local program = require "spec.support.program"
 local garbage = require "spec.support.garbage"
 
@@ -41,6 +42,9 @@ function folder.settled()
   end
   error("files are open still: " .. cro.stats().files)
 end
+
+--- Waits until a condition holds, 10 s at most.
+folder.eventually = children.eventually
 
 --- A promise is broken with this kind; returns the error.
 function folder.broken(kind, promise)
