@@ -19,7 +19,8 @@ class Sample:
         self.requests, self.seconds = requests, seconds
         self.rate = requests / seconds
         self.cpu_us = cpu / requests * 1e6 if requests else 0.0
-        self.busy = busy  # share of its core that wrk used
+        self.busy = busy  # share of its core that the generator used
+        self.served = cpu / seconds  # and the server of its own
 
 
 def wrk_program():

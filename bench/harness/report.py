@@ -6,6 +6,7 @@ from .targets import WORKLOAD
 
 MiB, KiB = 1024 * 1024, 1024
 GENERATOR_BUSY = 0.93
+CROWDED = 0.85
 
 
 def spread(values, digits=2):
@@ -43,7 +44,7 @@ def base_of(samples):
 
 def workload_rows(samples):
     base = base_of(samples)
-    rows = [["server", "requests/s", f"ratio to {base}", "CPU us/request", "load generator"]]
+    rows = [["server", "requests/s", f"ratio to {base}", "CPU us/request", "its core", "load generator"]]
     for column, runs in samples.items():
         busy = median(run.busy for run in runs)
         rows.append(
@@ -52,6 +53,7 @@ def workload_rows(samples):
                 f"{median(run.rate for run in runs):,.0f}",
                 spread(ratios(samples, column, base, "rate")),
                 spread([run.cpu_us for run in runs], 1),
+                f"{median(run.served for run in runs):.0%}",
                 f"{busy:.0%} busy" + (": the limit" if busy > GENERATOR_BUSY else ""),
             ]
         )
@@ -104,11 +106,19 @@ def at_the_limit(samples, *columns):
     return any(median(run.busy for run in samples[column]) > GENERATOR_BUSY for column in columns)
 
 
+def crowded(samples, *columns):
+    """Did neither the server nor the load have its core? Then others have used them, and a
+    rate tells how much."""
+    return any(
+        median(max(run.busy, run.served) for run in samples[column]) < CROWDED for column in columns
+    )
+
+
 def judged(name, samples, target):
     """(what is compared, values) for one target; no values when a column is missing.
 
-    A rate that wrk bounded says nothing about the server: then it is the CPU per request
-    that is compared, the peer's over ours, so that more is better as for a rate."""
+    A rate that the generator or other programs bounded says nothing about the server: then
+    it is the CPU per request that is compared, the peer's over ours, so that more is better as for a rate."""
     kind, peer = target.what
     if peer not in samples or "crolua" not in samples:
         return "", []
@@ -118,7 +128,10 @@ def judged(name, samples, target):
         return f"{name}: CPU of {peer} / ours", ratios(samples, peer, "crolua", "cpu_us")
     if at_the_limit(samples, "crolua", peer):
         values = ratios(samples, peer, "crolua", "cpu_us")
-        return f"{name}: CPU of {peer} / ours (wrk the limit)", values
+        return f"{name}: CPU of {peer} / ours (load the limit)", values
+    if crowded(samples, "crolua", peer):
+        values = ratios(samples, peer, "crolua", "cpu_us")
+        return f"{name}: CPU of {peer} / ours (cores shared)", values
     return f"{name}: rate / {peer}", ratios(samples, "crolua", peer, "rate")
 
 
