@@ -33,6 +33,7 @@ typedef struct cro_h2_config {
   const cro_http_timeouts *timeouts;
   cro_bytes server; /* Server header; empty: none */
   bool trace;       /* each frame is shown by cro_trace_write */
+  bool tunnels;     /* extended CONNECT is offered (RFC 8441) */
   /* One request was refused (status, or 0 for a reset; static reason). May be NULL. */
   void (*on_refused)(void *arg, cro_conn *conn, int status, const char *reason);
   void *arg;

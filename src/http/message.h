@@ -69,6 +69,7 @@ struct cro_request {
   const cro_request_ops *ops; /* NULL: none of it can be done */
   void *protocol;             /* the protocol's own, until it is released */
   cro_bytes scheme;           /* HTTP/2's :scheme; static "http" or "https" */
+  cro_bytes protocol_name;    /* of an extended CONNECT (RFC 8441); else empty */
   cro_bytes target;           /* as sent */
   cro_bytes path;             /* of the target, percent-encoded, "/" at least, or "*" */
   cro_bytes query;            /* after '?', without it; len 0 when none */

@@ -50,6 +50,19 @@ static void strip(h2_frame *frame)
     cro_bytes_take(&frame->payload, 5);
 }
 
+/* A date depends on the day: it is left out. */
+static void add_field(h2_text *to, const nghttp2_nv *nv)
+{
+  cro_bytes name = { (const char *)nv->name, nv->namelen };
+
+  if (cro_bytes_eq(name, CRO_B("date")))
+    return;
+  h2_text_add(to, CRO_B(" "));
+  h2_text_add(to, name);
+  h2_text_add(to, CRO_B("="));
+  h2_text_add(to, (cro_bytes){ (const char *)nv->value, nv->valuelen });
+}
+
 static void inflate(h2_frames *frames, cro_bytes block, bool last)
 {
   int seen = 0;
@@ -64,10 +77,7 @@ static void inflate(h2_frames *frames, cro_bytes block, bool last)
       return;
     cro_bytes_take(&block, (size_t)n);
     if ((seen & NGHTTP2_HD_INFLATE_EMIT) != 0) {
-      h2_text_add(&frames->fields, CRO_B(" "));
-      h2_text_add(&frames->fields, (cro_bytes){ (const char *)nv.name, nv.namelen });
-      h2_text_add(&frames->fields, CRO_B("="));
-      h2_text_add(&frames->fields, (cro_bytes){ (const char *)nv.value, nv.valuelen });
+      add_field(&frames->fields, &nv);
     } else if (block.len == 0 && !last)
       return;
   }

@@ -1,0 +1,140 @@
+/* Bodies that come: held by the request, paid for by the peer's windows. */
+#include "base/err.h"
+#include "http/h2_session.h"
+
+/* Of what is held so much is not given back: with it, the peer's window and what it has
+ * in flight stay within the larger of the body's window and the stream's. */
+static size_t kept(const cro_h2_stream *stream)
+{
+  const cro_body *body = &stream->request->body;
+  uint64_t window = stream->h2->config->h2->stream_window;
+  uint64_t slack = body->window > window ? body->window - window : 0;
+
+  return body->held.len > slack ? (size_t)(body->held.len - slack) : 0;
+}
+
+static void consume(cro_h2_stream *stream, size_t len)
+{
+  cro_h2 *h2 = stream->h2;
+  int rc = stream->received || stream->broken
+               ? nghttp2_session_consume_connection(h2->session, len)
+               : nghttp2_session_consume(h2->session, stream->id, len);
+
+  cro_h2_must(h2, rc);
+  if (!h2->reading && h2->state == CRO_H2_OPEN &&
+      nghttp2_session_want_write(h2->session) != 0)
+    cro_h2_flush_later(h2);
+}
+
+void cro_h2_credit(cro_h2_stream *stream)
+{
+  size_t keep = kept(stream), back;
+
+  if (stream->owed <= keep)
+    return;
+  back = stream->owed - keep;
+  stream->owed = keep;
+  consume(stream, back);
+}
+
+/* It is read by nobody: only the other streams shall not suffer. */
+static void throw_away(cro_h2_stream *stream, size_t len)
+{
+  stream->broken = true;
+  consume(stream, len + stream->owed);
+  stream->owed = 0;
+}
+
+static void more(cro_body *body)
+{
+  cro_h2_stream *stream = body->source;
+  cro_h2 *h2 = stream->h2;
+
+  if (h2 == NULL || h2->state != CRO_H2_OPEN || stream->closed)
+    return;
+  if (stream->continue_due && body->wanted) {
+    stream->continue_due = false;
+    if (!stream->answered && body->received == 0)
+      cro_h2_continue(stream);
+  }
+  if (!stream->broken)
+    cro_h2_credit(stream);
+  cro_h2_clock(stream);
+}
+
+void cro_h2_body_open(cro_h2_stream *stream)
+{
+  cro_body *body = &stream->request->body;
+
+  body->more = more;
+  body->source = stream;
+  stream->continue_due = stream->request->expect_continue;
+  cro_h2_clock(stream);
+}
+
+void cro_h2_body_put(cro_h2_stream *stream, cro_bytes part)
+{
+  cro_h2 *h2 = stream->h2;
+  int rc;
+
+  if (stream->broken || stream->released) {
+    throw_away(stream, part.len);
+    return;
+  }
+  stream->continue_due = false; /* it did not wait for us */
+  stream->owed += part.len;
+  stream->heard_at = cro_h2_now(h2);
+  rc = cro_body_put(&stream->request->body, part);
+  if (h2->state != CRO_H2_OPEN)
+    return;
+  if (rc < 0) { /* over its reader's limit: the reader answers */
+    throw_away(stream, 0);
+  } else {
+    cro_h2_credit(stream);
+    if (cro_h2_too_slow(stream))
+      cro_h2_break_body(stream, 408);
+  }
+  cro_h2_clock(stream);
+}
+
+/* What somebody wanted is in his hands now, within his limit. */
+void cro_h2_body_end(cro_h2_stream *stream)
+{
+  cro_body *body = &stream->request->body;
+
+  if (stream->received)
+    return;
+  stream->received = true;
+  cro_h2_clock(stream);
+  if (stream->released)
+    return;
+  if (stream->owed > 0 && body->wanted) {
+    consume(stream, stream->owed);
+    stream->owed = 0;
+  }
+  cro_body_end(body);
+}
+
+static int error_of(int status)
+{
+  switch (status) {
+  case 408:
+    return CRO_E_TIMEOUT;
+  case 431:
+    return CRO_E_LIMIT;
+  case 503:
+    return CRO_E_NOMEM;
+  default:
+    return CRO_E_PROTOCOL;
+  }
+}
+
+void cro_h2_break_body(cro_h2_stream *stream, int status)
+{
+  throw_away(stream, 0);
+  cro_h2_clock(stream);
+  if (!stream->answered)
+    cro_h2_refuse(stream, status, error_of(status));
+  else
+    cro_body_fail(&stream->request->body, error_of(status));
+}
