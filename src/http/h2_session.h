@@ -149,7 +149,8 @@ uint64_t cro_h2_now(const cro_h2 *h2);
 /* Has on_flush called. */
 void cro_h2_flush_later(cro_h2 *h2);
 
-enum { CRO_H2_ROUND_TRIP = 1000 }; /* ms between the two GOAWAYs, at most */
+/* ms between the two GOAWAYs, at most. */
+enum { CRO_H2_ROUND_TRIP = 1000 };
 
 /* The second GOAWAY. */
 void cro_h2_drain_now(cro_h2 *h2);
@@ -160,8 +161,7 @@ void cro_h2_let_go(cro_h2 *h2);
 /* An allocator for nghttp2: the core's own. */
 nghttp2_mem *cro_h2_memory(void);
 
-/* --- h2_out.c: frames to bytes -----------------------------------------------------
- */
+/* --- h2_out.c: frames to bytes ----------------------------------- */
 
 /* Writes what nghttp2 has to say, until downstream is full. */
 void cro_h2_flush(cro_h2 *h2);
@@ -186,8 +186,7 @@ void cro_h2_die(cro_h2 *h2, int err);
 void cro_h2_close(cro_h2 *h2);
 void cro_h2_abort(cro_h2 *h2, int err);
 
-/* --- h2_stream.c: their life ---------------------------------------------------------
- */
+/* --- h2_stream.c: their life ------------------------------------- */
 
 /* A request and its stream, known to nghttp2. NULL when memory is out. */
 cro_h2_stream *cro_h2_stream_create(cro_h2 *h2, int32_t id);
@@ -207,8 +206,7 @@ void cro_h2_release(cro_h2_stream *stream, int err);
 /* RST_STREAM; the request ends with `err`. */
 void cro_h2_reset(cro_h2_stream *stream, uint32_t code, int err);
 
-/* --- h2_body.c: bodies that come
- * ------------------------------------------------------ */
+/* --- h2_body.c: bodies that come --------------------------------- */
 
 /* Gives the peer as much of its window back as there is room for. */
 void cro_h2_credit(cro_h2_stream *stream);
@@ -235,10 +233,10 @@ int cro_h2_head_field(cro_h2_stream *stream, bool trailer, nghttp2_rcbuf *name,
 /* Fills the request in. 0, minus the status that refuses it, or CRO_H2_MALFORMED. */
 int cro_h2_settle(cro_h2_stream *stream);
 
-enum { CRO_H2_MALFORMED = -1 }; /* RFC 9113 8.1.1: a stream error */
+/* RFC 9113 8.1.1: a stream error. */
+enum { CRO_H2_MALFORMED = -1 };
 
-/* --- h2_read.c ----------------------------------------------------------------------
- */
+/* --- h2_read.c --------------------------------------------------- */
 
 /* nghttp2's session for the server side. 0 or CRO_E_NOMEM. */
 int cro_h2_server_session(cro_h2 *h2);
@@ -288,9 +286,9 @@ void cro_h2_stream_answer(cro_h2_stream *stream, cro_response *response);
 void cro_h2_has_data(cro_h2_stream *stream);
 void cro_h2_has_no_data(cro_h2_stream *stream);
 
-/* --- h2_limits.c
- * ---------------------------------------------------------------------- */
+/* --- h2_limits.c ------------------------------------------------- */
 
+/* Full buckets. */
 void cro_h2_limits_init(cro_h2 *h2);
 
 /* One reset more, by either side; one frame that is worth nothing. They may end the
@@ -308,8 +306,7 @@ void cro_h2_data_sent(cro_h2 *h2);
 /* Answers to what came are queued, or written. */
 void cro_h2_judge_acks(cro_h2 *h2);
 
-/* --- h2_wait.c
- * ------------------------------------------------------------------------ */
+/* --- h2_wait.c --------------------------------------------------- */
 
 /* Something is due `ms` from now (0: never); the nearest counts. */
 void cro_h2_wait(cro_h2 *h2, cro_wait what, uint64_t ms);
@@ -323,13 +320,11 @@ void cro_h2_clock(cro_h2_stream *stream);
 /* True when the body comes too slowly. */
 bool cro_h2_too_slow(const cro_h2_stream *stream);
 
-/* --- h2_push.c
- * ------------------------------------------------------------------------ */
+/* --- h2_push.c --------------------------------------------------- */
 
 extern const cro_request_ops cro_h2_request_ops;
 
-/* --- h2_trace.c
- * ----------------------------------------------------------------------- */
+/* --- h2_trace.c -------------------------------------------------- */
 
 /* One frame that came or was sent; one field of the block that comes. */
 void cro_h2_trace_frame(cro_h2 *h2, bool sent, const nghttp2_frame *frame);
