@@ -86,6 +86,27 @@ bool cro_tls_context_changed(cro_tls_context *context);
  * reload. */
 const char *cro_tls_context_warning(const cro_tls_context *context);
 
+/* --- certificates for development ------------------------------------------------ */
+
+/* A certificate for names of one's own and the authority that has signed it, which is
+ * made when it is not there and used again when it is: whoever trusts its ca_file
+ * trusts all of them. Keys are of EC P-256 and readable by their owner only. */
+typedef struct cro_tls_dev {
+  cro_bytes ca_file, ca_key_file; /* the authority; both are there, or neither */
+  cro_bytes certificate_file, private_key_file; /* replaced */
+  const cro_bytes *names; /* host names, "*.example.test", addresses; one at least */
+  size_t name_count;
+  int days;    /* it is good for, 1 to 825; 0: 825 */
+  bool client; /* to be shown by clients, too */
+} cro_tls_dev;
+
+/* Each file is written beside its place first; what was there stays whole until then.
+ * 0, or a cro_err with *fault filled. `made_ca` (may be NULL): the authority is new. */
+int cro_tls_dev_certificate(const cro_tls_dev *what, bool *made_ca,
+                            cro_tls_fault *fault);
+
+/* --- connections ----------------------------------------------------------------- */
+
 /* err 0: the handshake is over, conn->tls is filled, link and start. Else the
  * connection ends by itself and cro_tls_why says more. Called once, by the loop; not
  * when the owner has closed or aborted the connection before. */

@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/punycode.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <openssl/x509v3.h>
@@ -18,6 +20,40 @@ enum {
   names_max = 1024, /* of one certificate */
   covering = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
 };
+
+/* --- names ------------------------------------------------------------------------ */
+
+static bool is_label_char(char c)
+{
+  return cro_char_is(c, CRO_CHAR_ALPHA | CRO_CHAR_DIGIT) || c == '-' || c == '_';
+}
+
+/* Labels of letters, digits, '-' and '_'; the first may be "*". */
+static bool is_name(const char *name)
+{
+  size_t label = 0;
+
+  if (name[0] == '*' && name[1] == '.')
+    name += 2;
+  for (; *name != '\0'; name++) {
+    if (*name == '.' ? label == 0 : !is_label_char(*name))
+      return false;
+    label = *name == '.' ? 0 : label + 1;
+  }
+  return label > 0;
+}
+
+int tls_name_of(cro_bytes in, char out[tls_name_max + 1])
+{
+  if (in.len > 0 && in.at[in.len - 1] == '.')
+    in.len--;
+  if (cro_punycode_host(in, out, tls_name_max + 1) != 0 || !is_name(out))
+    return CRO_E_INVAL;
+  for (; *out != '\0'; out++)
+    if (*out >= 'A' && *out <= 'Z')
+      *out = (char)(*out | 0x20);
+  return 0;
+}
 
 /* --- names of a certificate ------------------------------------------------------- */
 

@@ -124,6 +124,9 @@ bool tls_pem_end(void);
 /* The parts of tls_identity_load. */
 int tls_pkcs12_load(tls_identity *out, const tls_paths *paths, tls_stamps *stamps,
                     cro_tls_fault *fault);
+/* A host name, or one behind "*.", as it is compared: lower case, xn--, no dot at the
+ * end. CRO_E_INVAL for what is none. */
+int tls_name_of(cro_bytes in, char out[tls_name_max + 1]);
 int tls_names_load(tls_identity *out, const tls_paths *paths, cro_tls_fault *fault);
 int tls_ocsp_load(tls_identity *out, const tls_paths *paths, tls_stamps *stamps,
                   char *warnings, cro_tls_fault *fault);

@@ -3,8 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "base/punycode.h"
-#include "base/text.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -41,45 +39,20 @@ static const char *copy(copier *to, const char *what, cro_bytes in)
   return out;
 }
 
-static bool is_label_char(char c)
-{
-  return cro_char_is(c, CRO_CHAR_ALPHA | CRO_CHAR_DIGIT) || c == '-' || c == '_';
-}
-
-/* Labels of letters, digits, '-' and '_'; the first may be "*". */
-static bool is_name(const char *name)
-{
-  size_t label = 0;
-
-  if (name[0] == '*' && name[1] == '.')
-    name += 2;
-  for (; *name != '\0'; name++) {
-    if (*name == '.' ? label == 0 : !is_label_char(*name))
-      return false;
-    label = *name == '.' ? 0 : label + 1;
-  }
-  return label > 0;
-}
-
 static const char *copy_name(copier *to, cro_bytes in)
 {
   char *out = to->at;
 
   if (in.len == 0)
     return "";
-  if (in.at[in.len - 1] == '.')
-    in.len--;
-  if (cro_punycode_host(in, out, tls_name_max + 1) != 0 || !is_name(out)) {
+  if (tls_name_of(in, out) != 0) {
     if (to->rc == 0)
       to->rc = tls_fault(to->fault, CRO_E_INVAL,
                          "server_name %.*s: neither a host name nor \"*.\" and one",
                          (int)(in.len < 255 ? in.len : 255), in.at);
     return "";
   }
-  for (; *to->at != '\0'; to->at++)
-    if (*to->at >= 'A' && *to->at <= 'Z')
-      *to->at = (char)(*to->at | 0x20);
-  to->at++;
+  to->at += strlen(out) + 1;
   return out;
 }
 
