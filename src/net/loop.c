@@ -168,9 +168,8 @@ static void set_alarm(cro_loop *loop)
 
 static bool work_left(const cro_loop *loop)
 {
-  return loop->woken || !cro_list_empty(&loop->turn.ready) ||
-         !cro_list_empty(&loop->fresh) || !cro_list_empty(&loop->dirty) ||
-         !cro_list_empty(&loop->ending);
+  return loop->woken || !cro_turn_idle(&loop->turn) || !cro_list_empty(&loop->fresh) ||
+         !cro_list_empty(&loop->dirty) || !cro_list_empty(&loop->ending);
 }
 
 static void on_prepare(uv_prepare_t *prepare)

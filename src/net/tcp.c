@@ -5,7 +5,6 @@
 #include "base/err.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +32,16 @@ void cro_tcp_stop_reading(cro_tcp *tcp)
   tcp->reading = false;
 }
 
+/* Closes when all that is queued has gone. */
+static void close_behind(cro_tcp *tcp)
+{
+  if (tcp->closing || tcp->life == TCP_CLOSED)
+    return;
+  tcp->closing = true;
+  cro_tcp_stop_reading(tcp);
+  cro_tcp_mark_dirty(tcp);
+}
+
 /* What a stage answered. What it had queued before it failed (a 400) is still sent. */
 static void took(cro_tcp *tcp, int rc)
 {
@@ -40,23 +49,34 @@ static void took(cro_tcp *tcp, int rc)
     tcp->ended = true;
     if (tcp->err == 0)
       tcp->err = rc;
-    tcp->conn.ops->close(&tcp->conn);
+    close_behind(tcp);
   } else if (rc == CRO_FULL) {
     tcp->paused = true;
     cro_tcp_stop_reading(tcp);
   }
 }
 
+/* A pipeline below which a layer was put meanwhile has answered for itself, not for the
+ * layer. */
+static int pushed(cro_tcp *tcp, const cro_layer *before, int rc)
+{
+  if (tcp->layer == before || rc != CRO_FULL)
+    return rc;
+  tcp->layer->above_full = true;
+  return 0;
+}
+
 static void push(cro_tcp *tcp, size_t len)
 {
   cro_loop *loop = tcp->loop;
+  cro_layer *layer = tcp->layer;
   cro_bytes bytes = { loop->shared, len };
 
   if (tcp->closing || tcp->ended)
     return; /* came after close: nobody wants it */
   cro_check(!loop->pushing);
   loop->pushing = true;
-  took(tcp, cro_emit(&tcp->source, &bytes));
+  took(tcp, pushed(tcp, layer, cro_emit(&tcp->source, &bytes)));
   loop->pushing = false;
 }
 
@@ -246,11 +266,9 @@ static void conn_close(cro_conn *conn)
 {
   cro_tcp *tcp = of_conn(conn);
 
-  if (tcp->closing || tcp->life == TCP_CLOSED)
-    return;
-  tcp->closing = true;
-  cro_tcp_stop_reading(tcp);
-  cro_tcp_mark_dirty(tcp);
+  if (tcp->layer != NULL)
+    tcp->layer->closing = true;
+  close_behind(tcp);
 }
 
 static void conn_shutdown(cro_conn *conn)
@@ -260,12 +278,18 @@ static void conn_shutdown(cro_conn *conn)
   if (tcp->fin || tcp->life == TCP_CLOSED)
     return;
   tcp->fin = true;
+  if (tcp->layer != NULL)
+    tcp->layer->shut = true;
   cro_tcp_mark_dirty(tcp);
 }
 
 static void conn_abort(cro_conn *conn)
 {
-  cro_tcp_end(of_conn(conn), CRO_E_ABORTED, false, true);
+  cro_tcp *tcp = of_conn(conn);
+
+  if (tcp->layer != NULL)
+    tcp->layer->closing = true;
+  cro_tcp_end(tcp, CRO_E_ABORTED, false, true);
 }
 
 /* The local address has to be asked for while the socket is open. */
@@ -344,50 +368,6 @@ void cro_tcp_on_closed(cro_tcp *tcp, void (*fn)(void *arg, cro_tcp *tcp, int err
   tcp->closed_arg = arg;
 }
 
-static int set_int(int fd, int level, int name, int value)
-{
-  return setsockopt(fd, level, name, &value, sizeof value) == 0
-             ? 0
-             : cro_err_from_errno(errno);
-}
-
-int cro_tcp_nodelay(cro_tcp *tcp, bool on)
-{
-  if (tcp->life == TCP_CLOSED)
-    return CRO_E_CLOSED;
-  if (tcp->kind != NET_INET)
-    return CRO_E_NOTSUP;
-  return set_int(tcp->fd, IPPROTO_TCP, TCP_NODELAY, on);
-}
-
-#if !defined TCP_KEEPIDLE && defined TCP_KEEPALIVE
-#define TCP_KEEPIDLE TCP_KEEPALIVE /* macOS */
-#endif
-
-int net_set_keep_alive(int fd, unsigned seconds)
-{
-  enum { probes = 4, seconds_max = 32767 };
-  int idle = (int)seconds, interval = (idle + probes - 1) / probes;
-  int rc;
-
-  if (seconds > seconds_max)
-    return CRO_E_INVAL;
-  rc = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0);
-  if (rc != 0 || seconds == 0)
-    return rc;
-  rc = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
-  if (rc == 0)
-    rc = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval);
-  return rc == 0 ? set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, probes) : rc;
-}
-
-int cro_tcp_keep_alive(cro_tcp *tcp, unsigned seconds)
-{
-  if (tcp->life == TCP_CLOSED)
-    return CRO_E_CLOSED;
-  return tcp->kind == NET_INET ? net_set_keep_alive(tcp->fd, seconds) : CRO_E_NOTSUP;
-}
-
 int cro_tcp_fd(const cro_tcp *tcp)
 {
   return tcp->life == TCP_CLOSED ? -1 : tcp->fd;
@@ -408,6 +388,8 @@ void cro_tcp_patient(cro_tcp *tcp, bool on)
 void cro_tcp_write_over(cro_tcp *tcp, uint64_t bytes)
 {
   tcp->over_max = bytes;
+  if (tcp->layer != NULL)
+    tcp->layer->over_max = bytes;
 }
 
 void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms)
@@ -525,7 +507,7 @@ void cro_tcp_end(cro_tcp *tcp, int err, bool broken, bool reset)
   tcp->life = TCP_CLOSED;
   tcp->reading = false;
   if (tcp->err == 0)
-    tcp->err = err;
+    tcp->err = tcp->layer != NULL && tcp->layer->err != 0 ? tcp->layer->err : err;
   tcp->broken = broken;
   cro_list_remove(&tcp->dirty);
   cro_list_remove(&tcp->fresh);
@@ -543,7 +525,6 @@ void cro_tcp_end(cro_tcp *tcp, int err, bool broken, bool reset)
   cro_loop_again(tcp->loop);
 }
 
-/* The socket may be the head of one chain and the tail of another. */
 /* After a crowd has left its memory goes back; the allocator alone keeps it. */
 static void give_back(cro_loop *loop)
 {
@@ -555,6 +536,7 @@ static void give_back(cro_loop *loop)
   cro_alloc_trim();
 }
 
+/* The socket may be the head of one chain and the tail of another. */
 static void destroy_stages(cro_tcp *tcp)
 {
   cro_stage *first = &tcp->sink;
@@ -574,6 +556,8 @@ void cro_tcp_finalise(cro_tcp *tcp)
   if (tcp->broken && !tcp->ended && tcp->source.next != NULL)
     cro_emit_fail(&tcp->source, tcp->err);
   tcp->ended = true;
+  if (tcp->layer != NULL)
+    tcp->layer->ops->ended(tcp->layer);
   cro_tcp_flushes_fail(tcp, tcp->err != 0 ? tcp->err : CRO_E_CLOSED);
   if (tcp->closed != NULL)
     tcp->closed(tcp->closed_arg, tcp, tcp->err);

@@ -106,29 +106,49 @@ int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg);
 
 /* What stands between the socket and the pipeline: TLS. Its two stages are linked next
  * to the socket's own, and cro_tcp_source and cro_tcp_sink answer them from then on.
- * They are destroyed with the pipeline; one of them frees the layer. */
+ * They are destroyed with the pipeline; the last one frees the layer.
+ *
+ * From then on the socket's queue is the layer's alone: it stops at CRO_FULL, keeps
+ * what it cannot pass on, and answers CRO_FULL above in its turn. It counts what is
+ * pushed after that against over_max itself. */
 typedef struct cro_layer cro_layer;
 
 typedef struct cro_layer_ops {
   /* The pipeline above is linked: what was held back may be pushed, by the loop. */
   int (*start)(cro_layer *layer);
-  /* The queue is about to be written: pushes what it has gathered to the socket. 0,
-   * CRO_FULL or a cro_err, which ends the connection. */
+  /* The queue is about to be written: pushes to the socket what it has gathered. 0:
+   * all of it, the last word may follow; CRO_FULL: not yet; or a cro_err, which ends
+   * the connection. */
   int (*gather)(cro_layer *layer);
-  /* The last word, before FIN or an orderly close; once. */
+  /* The last word, before FIN or an orderly close; once, when gather has answered 0. */
   int (*bye)(cro_layer *layer);
-  /* Bytes it has gathered. */
-  size_t (*queued)(const cro_layer *layer);
+  /* The connection has ended, `closed` comes next: tells who is still to be told. By
+   * the loop. */
+  void (*ended)(cro_layer *layer);
 } cro_layer_ops;
 
 struct cro_layer {
   const cro_layer_ops *ops;
   cro_stage *source; /* bytes in: plain */
   cro_stage *sink;   /* bytes out: plain */
+  /* What the layer says. */
+  uint64_t taken;  /* bytes pushed into its sink */
+  uint64_t passed; /* of these: pushed on, or given up */
+  int err;         /* why it has failed: why the connection ends */
+  bool eof;        /* the peer has said its last word */
+  /* What the connection says. */
+  uint64_t over_max; /* as cro_tcp_write_over */
+  bool closing;      /* closed or aborted: what comes in is for nobody */
+  bool shut;         /* nothing more is taken from above, */
+  bool flushing;     /* but what was gathered there */
+  bool above_full;   /* put below a pipeline that has answered CRO_FULL */
+  bool below_full;   /* put above a socket that has answered CRO_FULL */
 };
 
 /* Puts it on a connection that has none, before its pipeline is linked, or (STARTTLS)
- * between the socket and the pipeline it has. CRO_E_STATE, CRO_E_CLOSED. */
+ * between the socket and the pipeline it has, which may be in the middle of a push.
+ * What was pushed into the sink before goes out as it is; what was read before has been
+ * delivered; everything that comes later is the layer's. CRO_E_STATE, CRO_E_CLOSED. */
 int cro_tcp_put_layer(cro_tcp *tcp, cro_layer *layer);
 
 /* The layer, or NULL. */

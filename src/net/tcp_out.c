@@ -18,7 +18,9 @@ struct net_writing {
 
 typedef struct net_flush {
   cro_list node;
-  uint64_t mark; /* due when so many bytes have been sent */
+  uint64_t above; /* when the layer has passed so many bytes on, the mark is set */
+  uint64_t mark;  /* due when so many bytes have been sent */
+  bool marked;
   void (*fn)(void *arg, int err);
   void *arg;
 } net_flush;
@@ -36,14 +38,22 @@ void cro_tcp_mark_dirty(cro_tcp *tcp)
   cro_loop_again(tcp->loop);
 }
 
-size_t cro_tcp_queued(const cro_tcp *tcp)
+/* What waits at the socket. */
+static size_t queued_below(const cro_tcp *tcp)
 {
   size_t queued = tcp->out.len;
 
   if (tcp->life == TCP_OPEN && tcp->writing != NULL)
     queued += uv_stream_get_write_queue_size(&tcp->uv.stream);
+  return queued;
+}
+
+size_t cro_tcp_queued(const cro_tcp *tcp)
+{
+  size_t queued = queued_below(tcp);
+
   if (tcp->layer != NULL && tcp->life != TCP_CLOSED)
-    queued += tcp->layer->ops->queued(tcp->layer);
+    queued += (size_t)(tcp->layer->taken - tcp->layer->passed);
   return queued;
 }
 
@@ -205,13 +215,30 @@ static int write_through(cro_tcp *tcp, cro_bytes bytes)
 
 /* --- flushing --------------------------------------------------------------------- */
 
+/* What is waited for has left the layer: now the socket has to send all it holds. */
+static void mark_flushes(cro_tcp *tcp)
+{
+  cro_list *node = tcp->flushes.next;
+
+  for (; node != &tcp->flushes; node = node->next) {
+    net_flush *flush = CRO_CONTAINER(node, net_flush, node);
+
+    if (flush->marked)
+      continue;
+    if (flush->above > tcp->layer->passed)
+      return;
+    flush->mark = tcp->pushed;
+    flush->marked = true;
+  }
+}
+
 static void fire_flushes(cro_tcp *tcp)
 {
   while (!cro_list_empty(&tcp->flushes)) {
     net_flush *flush = CRO_CONTAINER(tcp->flushes.next, net_flush, node);
     net_flush due = *flush;
 
-    if (flush->mark > tcp->sent)
+    if (!flush->marked || flush->mark > tcp->sent)
       return;
     cro_list_remove(&flush->node);
     cro_free(flush);
@@ -238,16 +265,14 @@ int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg)
 
   if (tcp->life == TCP_CLOSED)
     return tcp->err != 0 ? tcp->err : CRO_E_CLOSED;
-  if (tcp->layer != NULL) {
-    int rc = tcp->layer->ops->gather(tcp->layer); /* what it holds is waited for too */
-
-    if (rc < 0)
-      return rc;
-  }
   flush = cro_alloc(sizeof *flush);
   if (flush == NULL)
     return CRO_E_NOMEM;
-  *flush = (net_flush){ .mark = tcp->pushed, .fn = fn, .arg = arg };
+  *flush = (net_flush){ .mark = tcp->pushed, .marked = true, .fn = fn, .arg = arg };
+  if (tcp->layer != NULL) {
+    flush->above = tcp->layer->taken;
+    flush->marked = false;
+  }
   cro_list_push(&tcp->flushes, &flush->node);
   cro_tcp_mark_dirty(tcp);
   return 0;
@@ -263,10 +288,30 @@ static void send_fin(cro_tcp *tcp)
     cro_tcp_end(tcp, cro_err_from_errno(errno), true, true);
 }
 
+/* Nothing more will be queued but by the layer, which has said its last word. */
+static bool is_over(const cro_tcp *tcp, bool asked)
+{
+  return asked && (tcp->layer == NULL || tcp->bye);
+}
+
+/* Both sides have said their last word. What the peer sends behind it is for nobody,
+ * but may not reset what it has yet to read. */
+static void end_both(cro_tcp *tcp)
+{
+  if (tcp->layer != NULL && tcp->layer->eof)
+    net_linger(tcp);
+  cro_tcp_end(tcp, 0, false, false);
+}
+
+static bool is_at_end(const cro_tcp *tcp)
+{
+  return tcp->eof || tcp->unread || (tcp->layer != NULL && tcp->layer->eof);
+}
+
 /* What was waiting for the queue to be written. */
 static void settle(cro_tcp *tcp)
 {
-  if (tcp->full && cro_tcp_queued(tcp) <= net_high_mark) {
+  if (tcp->full && queued_below(tcp) <= net_high_mark) {
     tcp->full = false;
     tcp->over = 0;
     cro_stage_resume(&tcp->sink);
@@ -274,32 +319,44 @@ static void settle(cro_tcp *tcp)
   fire_flushes(tcp);
   if (tcp->life == TCP_CLOSED || tcp->out.len > 0 || tcp->writing != NULL)
     return;
-  if (tcp->closing) {
+  if (is_over(tcp, tcp->closing)) {
     net_linger(tcp);
     cro_tcp_end(tcp, 0, false, false);
     return;
   }
-  if (tcp->fin && !tcp->fin_out)
+  if (is_over(tcp, tcp->fin) && !tcp->fin_out)
     send_fin(tcp);
-  if (tcp->fin_out && (tcp->eof || tcp->unread))
-    cro_tcp_end(tcp, 0, false, false);
+  if (tcp->fin_out && is_at_end(tcp))
+    end_both(tcp);
 }
 
-/* Those who gather have their say, the upper one first; then the layer's last word. */
+/* What the layer has, and its last word when nothing can follow. */
+static int gather_layer(cro_tcp *tcp, cro_layer *layer)
+{
+  int rc;
+
+  layer->flushing = false;
+  if (tcp->life == TCP_CLOSED)
+    return 0;
+  rc = layer->ops->gather(layer);
+  if (rc == 0 && !tcp->bye && (tcp->closing || tcp->fin)) {
+    tcp->bye = true;
+    rc = layer->ops->bye(layer);
+  }
+  mark_flushes(tcp);
+  return rc;
+}
+
+/* Those who gather have their say, the upper one first. */
 static int gather_above(cro_tcp *tcp)
 {
   cro_layer *layer = tcp->layer;
-  int rc = 0;
 
+  if (layer != NULL)
+    layer->flushing = true;
   if (tcp->conn.on_flush != NULL)
     tcp->conn.on_flush(tcp->conn.flush_arg);
-  if (layer == NULL || tcp->life == TCP_CLOSED)
-    return 0;
-  rc = layer->ops->gather(layer);
-  if (rc < 0 || tcp->bye || !(tcp->closing || tcp->fin))
-    return rc;
-  tcp->bye = true;
-  return layer->ops->bye(layer);
+  return layer != NULL ? gather_layer(tcp, layer) : 0;
 }
 
 void cro_tcp_flush(cro_tcp *tcp)
@@ -342,16 +399,24 @@ static int take(cro_tcp *tcp, cro_bytes bytes)
   return rc;
 }
 
-/* Who was told to wait and does not is heard for so long: nothing queues without end.
- */
+/* Who was told to wait and does not is heard for so long: nothing queues without end. A
+ * layer waits. */
 static int count_over(cro_tcp *tcp, size_t len)
 {
-  if (!tcp->full)
+  if (!tcp->full || tcp->layer != NULL)
     return 0;
   if (len > tcp->over_max - tcp->over)
     return CRO_E_LIMIT;
   tcp->over += len;
   return 0;
+}
+
+/* What was pushed before it closed may be with the layer still. */
+static bool takes(const cro_tcp *tcp)
+{
+  if (tcp->flushing || (tcp->layer != NULL && !tcp->bye))
+    return true;
+  return !tcp->closing && !tcp->fin;
 }
 
 static int sink_push(cro_stage *stage, const void *message)
@@ -362,7 +427,7 @@ static int sink_push(cro_stage *stage, const void *message)
 
   if (tcp->life == TCP_CLOSED)
     return tcp->err != 0 ? tcp->err : CRO_E_CLOSED;
-  if ((tcp->closing || tcp->fin) && !tcp->flushing)
+  if (!takes(tcp))
     return CRO_E_CLOSED;
   if (bytes->len == 0)
     return tcp->full ? CRO_FULL : 0;
@@ -375,7 +440,7 @@ static int sink_push(cro_stage *stage, const void *message)
     return rc;
   }
   cro_tcp_mark_dirty(tcp);
-  tcp->full = tcp->full || cro_tcp_queued(tcp) > net_high_mark;
+  tcp->full = tcp->full || queued_below(tcp) > net_high_mark;
   return tcp->full ? CRO_FULL : 0;
 }
 

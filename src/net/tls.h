@@ -112,14 +112,24 @@ int cro_tls_dev_certificate(const cro_tls_dev *what, bool *made_ca,
  * when the owner has closed or aborted the connection before. */
 typedef void cro_tls_done_fn(void *arg, cro_tcp *tcp, int err);
 
-/* The server's side. `ms`: for the whole handshake. CRO_E_NOMEM, CRO_E_STATE,
- * CRO_E_CLOSED: done is never called and the connection is as it was. On a connection
- * that is started already (STARTTLS) everything that comes from now on is TLS. */
+/* The server's side. `ms`: for the whole handshake. CRO_E_NOMEM, CRO_E_STATE (it has a
+ * layer, or the context is of the other side), CRO_E_CLOSED: done is never called and
+ * the connection is as it was.
+ *
+ * STARTTLS: on a connection that is started the layer is put below the pipeline it has,
+ * in the middle of a push too. What was pushed into the sink before goes out plain;
+ * what was read before was delivered, and is plain however much of it there was: who
+ * means to go on with TLS throws it away. Everything that comes from now on is TLS;
+ * what is pushed from now on waits for the handshake. The pipeline goes on by itself
+ * when done has returned, and hears of a failure as of any other (`fail`). */
 int cro_tls_accept(cro_tcp *tcp, cro_tls_context *context, uint64_t ms,
                    cro_tls_done_fn *done, void *arg);
 
 /* The client's side; `name`, a host name or a numeric address, is asked for (SNI, names
- * only) and the certificate must be for it. Sessions are resumed per name and port. */
+ * only) and the certificate must be for it. Sessions are resumed per name and port.
+ * Also CRO_E_INVAL: no name, unless anybody may be at the other end, or one that is too
+ * long.
+ */
 int cro_tls_connect(cro_tcp *tcp, cro_tls_context *context, cro_bytes name, uint64_t ms,
                     cro_tls_done_fn *done, void *arg);
 

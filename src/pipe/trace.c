@@ -162,12 +162,13 @@ static int insert_after(cro_stage *stage)
   return 0;
 }
 
-int cro_trace_insert(cro_stage *first)
+int cro_trace_insert(cro_stage *stage)
 {
   int rc = 0;
 
-  for (cro_stage *stage = first; rc == 0 && stage->next != NULL;
-       stage = stage->next->next)
+  while (stage->prev != NULL)
+    stage = stage->prev;
+  for (; rc == 0 && stage->next != NULL; stage = stage->next->next)
     rc = insert_after(stage);
   return rc;
 }

@@ -19,8 +19,9 @@
 bool cro_trace_on(void);
 
 /* Puts a trace stage behind every stage of a linked and attached pipeline but the
- * last. 0 or CRO_E_NOMEM (what was inserted by then stays and works). */
-int cro_trace_insert(cro_stage *first);
+ * last, wherever in it `stage` is: below a layer too. 0 or CRO_E_NOMEM (what was
+ * inserted by then stays and works). */
+int cro_trace_insert(cro_stage *stage);
 
 /* Writes one event. `text` may have several lines; len 0: none. */
 void cro_trace_write(cro_bytes label, cro_bytes component, const char *event,

@@ -221,6 +221,46 @@ static void a_resume_may_destroy_its_own_and_other_ready_pipelines(void)
   cro_pipeline_destroy(&at[0]->stage);
 }
 
+static void what_is_costly_is_done_for_a_few_per_turn_first_come_first_served(void)
+{
+  probe *at[6];
+
+  begin(at);
+  cro_pipeline_destroy(&at[0]->stage);
+  seen[0] = '\0';
+  for (int i = 0; i < CRO_TURN_COSTLY; i++)
+    CHECK(cro_turn_afford(&turn));
+  CHECK(!cro_turn_afford(&turn)); /* wait in line */
+  for (int i = 0; i < 6; i++) {
+    at[i] = make((char)('a' + i), &middle_ops);
+    at[i]->stage.conn = &conn;
+    cro_stage_queue(&at[i]->stage);
+    cro_stage_queue(&at[i]->stage); /* once is enough */
+  }
+  CHECK(cro_turn_run(&turn));
+  CHECK_TEXT("ar br cr dr ", cro_bytes_of(seen));
+  CHECK(!cro_turn_afford(&turn));
+  CHECK(!cro_turn_run(&turn));
+  CHECK_TEXT("ar br cr dr er fr ", cro_bytes_of(seen));
+  CHECK(cro_turn_afford(&turn)); /* two of four are left */
+  CHECK(cro_turn_afford(&turn));
+  CHECK(!cro_turn_afford(&turn));
+  for (int i = 0; i < 6; i++)
+    cro_pipeline_destroy(&at[i]->stage);
+}
+
+static void who_waits_in_line_may_go(void)
+{
+  probe *at[3];
+
+  begin(at);
+  cro_stage_queue(&at[0]->stage);
+  CHECK(!cro_turn_idle(&turn));
+  cro_pipeline_destroy(&at[0]->stage);
+  CHECK(cro_turn_idle(&turn));
+  CHECK(!cro_turn_run(&turn));
+}
+
 static void stages_of_different_types_do_not_link(void)
 {
   probe *a = make('a', &middle_ops), *b = make('b', &other_ops),
@@ -242,4 +282,5 @@ TEST_MAIN(CASE(a_push_goes_down_and_its_answer_comes_back),
           CASE(resume_comes_from_the_turn_not_from_the_call),
           CASE(a_stage_is_resumed_once_per_run_even_if_it_asks_again),
           CASE(a_resume_may_destroy_its_own_and_other_ready_pipelines),
-          CASE(stages_of_different_types_do_not_link))
+          CASE(what_is_costly_is_done_for_a_few_per_turn_first_come_first_served),
+          CASE(who_waits_in_line_may_go), CASE(stages_of_different_types_do_not_link))

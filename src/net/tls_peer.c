@@ -1,0 +1,180 @@
+/* Who is at the other end, and what was agreed on. */
+#include "net/tls_session.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <time.h>
+
+static net_tls *of_conn(const cro_conn *conn)
+{
+  return CRO_CONTAINER(conn->tls, net_tls, info);
+}
+
+static bool covers(const cro_conn *conn, cro_bytes host)
+{
+  return net_tls_covers(of_conn(conn)->ssl, host);
+}
+
+static cro_bytes server_name(const net_tls *self)
+{
+  const char *name = SSL_get_servername(self->ssl, TLSEXT_NAMETYPE_host_name);
+
+  return name != NULL ? cro_bytes_of(name) : (cro_bytes){ NULL, 0 };
+}
+
+void net_tls_fill_info(net_tls *self)
+{
+  const unsigned char *alpn;
+  unsigned alpn_len;
+
+  SSL_get0_alpn_selected(self->ssl, &alpn, &alpn_len);
+  self->info = (cro_tls_info){
+    .version = SSL_get_version(self->ssl),
+    .cipher = SSL_get_cipher_name(self->ssl),
+    .alpn = { (const char *)alpn, alpn_len },
+    .server_name = server_name(self),
+    .resumed = SSL_session_reused(self->ssl) == 1,
+    .verified = SSL_get0_peer_certificate(self->ssl) != NULL &&
+                SSL_get_verify_result(self->ssl) == X509_V_OK,
+    .covers = self->server ? covers : NULL,
+  };
+}
+
+/* --- the certificate ----------------------------------------------------------------
+ */
+
+enum { part_count = 7 };
+
+/* All texts in one memory BIO, one behind the other; ends[i] is where the i-th does. */
+typedef struct parts {
+  BIO *bio;
+  size_t ends[part_count];
+  size_t count;
+} parts;
+
+static void end_part(parts *out)
+{
+  char *at;
+
+  out->ends[out->count++] = (size_t)BIO_get_mem_data(out->bio, &at);
+}
+
+static void add_name(parts *out, const X509_NAME *name)
+{
+  X509_NAME_print_ex(out->bio, name, 0, XN_FLAG_RFC2253);
+  end_part(out);
+}
+
+static void add_common_name(parts *out, const X509_NAME *name)
+{
+  int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+  const X509_NAME_ENTRY *entry = at >= 0 ? X509_NAME_get_entry(name, at) : NULL;
+
+  if (entry != NULL)
+    ASN1_STRING_print_ex(out->bio, X509_NAME_ENTRY_get_data(entry),
+                         ASN1_STRFLGS_UTF8_CONVERT);
+  end_part(out);
+}
+
+static void add_hex(parts *out, const unsigned char *bytes, size_t len)
+{
+  for (size_t i = 0; i < len; i++)
+    BIO_printf(out->bio, "%02x", bytes[i]);
+  end_part(out);
+}
+
+static void add_fingerprint(parts *out, const X509 *cert)
+{
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned len = 0;
+
+  if (X509_digest(cert, EVP_sha256(), digest, &len) != 1)
+    len = 0;
+  add_hex(out, digest, len);
+}
+
+static void add_names(parts *out, const X509 *cert)
+{
+  GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+    if (i > 0)
+      BIO_puts(out->bio, ", ");
+    GENERAL_NAME_print(out->bio, sk_GENERAL_NAME_value(names, i));
+  }
+  GENERAL_NAMES_free(names);
+  end_part(out);
+}
+
+static void add_all(parts *out, X509 *cert)
+{
+  const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+
+  add_name(out, X509_get_subject_name(cert));
+  add_name(out, X509_get_issuer_name(cert));
+  add_common_name(out, X509_get_subject_name(cert));
+  add_hex(out, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
+  add_fingerprint(out, cert);
+  add_names(out, cert);
+  PEM_write_bio_X509(out->bio, cert);
+  end_part(out);
+}
+
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+  struct tm fields = { 0 };
+
+  return ASN1_TIME_to_tm(time, &fields) == 1 ? (int64_t)timegm(&fields) : 0;
+}
+
+/* The struct and its texts are one block. */
+static cro_tls_peer *block_of(const parts *all, const X509 *cert)
+{
+  size_t len = all->ends[part_count - 1], from = 0;
+  cro_tls_peer *peer = cro_alloc(sizeof *peer + len + 1);
+  char *texts, *at;
+
+  if (peer == NULL)
+    return NULL;
+  texts = (char *)(peer + 1);
+  (void)BIO_get_mem_data(all->bio, &at);
+  if (len > 0)
+    memcpy(texts, at, len);
+  *peer = (cro_tls_peer){ .not_before = seconds_of(X509_get0_notBefore(cert)),
+                          .not_after = seconds_of(X509_get0_notAfter(cert)) };
+  cro_bytes *const slices[part_count] = { &peer->subject,     &peer->issuer,
+                                          &peer->common_name, &peer->serial,
+                                          &peer->fingerprint, &peer->names,
+                                          &peer->pem };
+  for (size_t i = 0; i < part_count; from = all->ends[i++])
+    *slices[i] = (cro_bytes){ texts + from, all->ends[i] - from };
+  return peer;
+}
+
+int net_tls_peer(net_tls *self, cro_tls_peer *out)
+{
+  X509 *cert = SSL_get0_peer_certificate(self->ssl);
+  parts all = { .count = 0 };
+
+  if (!self->established)
+    return CRO_E_STATE;
+  if (cert == NULL)
+    return CRO_E_NOTFOUND;
+  if (self->peer == NULL) {
+    all.bio = BIO_new(BIO_s_mem());
+    if (all.bio == NULL)
+      return CRO_E_NOMEM;
+    add_all(&all, cert);
+    self->peer = block_of(&all, cert);
+    BIO_free(all.bio);
+    ERR_clear_error();
+  }
+  if (self->peer == NULL)
+    return CRO_E_NOMEM;
+  *out = *self->peer;
+  return 0;
+}

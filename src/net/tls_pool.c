@@ -1,0 +1,71 @@
+/* Memory that TLS sessions work in: the fewest blocks that do, shared. */
+#include "net/tls_session.h"
+
+#include "base/alloc.h"
+
+enum {
+  spare_blocks = 4,
+  spare_gatherers = 16,
+  gatherer_max = 32 * 1024, /* a bigger one is given back to the system */
+};
+
+static struct {
+  cro_buf blocks[spare_blocks], gatherers[spare_gatherers];
+  size_t block_count, gatherer_count;
+  size_t sessions;
+} pool;
+
+cro_buf net_tls_block(void)
+{
+  char *at;
+
+  if (pool.block_count > 0)
+    return pool.blocks[--pool.block_count];
+  at = cro_alloc(net_tls_block_bytes);
+  return at != NULL ? (cro_buf){ at, 0, net_tls_block_bytes } : (cro_buf){ 0 };
+}
+
+void net_tls_give_block(cro_buf *block)
+{
+  block->len = 0;
+  if (block->at == NULL || pool.block_count == spare_blocks) {
+    cro_buf_free(block);
+    return;
+  }
+  pool.blocks[pool.block_count++] = *block;
+  *block = (cro_buf){ 0 };
+}
+
+cro_buf net_tls_gatherer(void)
+{
+  if (pool.gatherer_count == 0)
+    return (cro_buf){ 0 };
+  return pool.gatherers[--pool.gatherer_count];
+}
+
+void net_tls_give_gatherer(cro_buf *buf)
+{
+  buf->len = 0;
+  if (buf->at == NULL || buf->cap > gatherer_max ||
+      pool.gatherer_count == spare_gatherers) {
+    cro_buf_free(buf);
+    return;
+  }
+  pool.gatherers[pool.gatherer_count++] = *buf;
+  *buf = (cro_buf){ 0 };
+}
+
+void net_tls_pool_hold(void)
+{
+  pool.sessions++;
+}
+
+void net_tls_pool_drop(void)
+{
+  if (--pool.sessions > 0)
+    return;
+  while (pool.block_count > 0)
+    cro_buf_free(&pool.blocks[--pool.block_count]);
+  while (pool.gatherer_count > 0)
+    cro_buf_free(&pool.gatherers[--pool.gatherer_count]);
+}
