@@ -43,9 +43,12 @@ static int encrypt(net_tls *self, cro_bytes bytes)
 {
   size_t n;
 
-  if (SSL_write_ex(self->ssl, bytes.at, bytes.len, &n))
-    return 0;
-  return net_tls_fault(self);
+  while (bytes.len > 0) { /* once, or once per record: as the context will have it */
+    if (!SSL_write_ex(self->ssl, bytes.at, bytes.len, &n))
+      return net_tls_fault(self);
+    (void)cro_bytes_take(&bytes, n);
+  }
+  return 0;
 }
 
 static cro_bytes take_gathered(net_tls *self, size_t most)
