@@ -98,16 +98,31 @@ static void stage_resume(cro_stage *stage)
   (void)stage;
 }
 
+/* A client begins with what is no frame. */
+static void take_preface(const h2_peer *peer, cro_bytes *in)
+{
+  static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  size_t most = sizeof preface - 1, seen = (size_t)peer->bytes;
+  cro_bytes want;
+
+  if (!peer->client || seen >= most)
+    return;
+  want = cro_bytes_take(in, most - seen);
+  CHECK_BYTES(((cro_bytes){ preface + seen, want.len }), want);
+}
+
 static int sink_push(cro_stage *stage, const void *message)
 {
   h2_peer *peer = of(stage->conn);
   cro_bytes in = *(const cro_bytes *)message;
+  size_t len = in.len;
 
   if (peer->sink_err != 0)
     return peer->sink_err;
-  CHECK(in.len > 0);
+  CHECK(len > 0);
   peer->writes++;
-  peer->bytes += in.len;
+  take_preface(peer, &in);
+  peer->bytes += len;
   h2_frames_add(&peer->sent, in);
   return peer->sink_full ? CRO_FULL : 0;
 }
