@@ -69,6 +69,7 @@ typedef struct cro_h2_client_config {
  * was taken is destroyed. 0 or CRO_E_NOMEM. */
 int cro_h2_client_create(cro_h2_client **out, const cro_h2_client_config *config);
 
+/* The session's two stages, to be linked into pipelines, which destroy them. */
 cro_stage *cro_h2_client_reader(cro_h2_client *client);
 cro_stage *cro_h2_client_writer(cro_h2_client *client);
 

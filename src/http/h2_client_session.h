@@ -91,10 +91,10 @@ typedef struct cro_h2_call {
   size_t out_at;
 } cro_h2_call;
 
-enum { CRO_H2_INTERIM_MAX = 10 }; /* 1xx before the real one: a peer that never comes */
+/* 1xx before the real one: a peer that never comes. */
+enum { CRO_H2_INTERIM_MAX = 10 };
 
-/* --- h2_client.c ---------------------------------------------------------------------
- */
+/* --- h2_client.c ------------------------------------------------- */
 
 /* The connection's clock, in milliseconds. */
 uint64_t cro_h2_client_now(const cro_h2_client *client);
@@ -119,8 +119,7 @@ void cro_h2_client_charge_reset(cro_h2_client *client);
 /* Something is due; the nearest counts. */
 void cro_h2_client_rearm(cro_h2_client *client);
 
-/* --- h2_client_out.c -----------------------------------------------------------------
- */
+/* --- h2_client_out.c ------------------------------------------------- */
 
 /* Writes what nghttp2 has to say, until downstream is full; conn->on_flush. */
 void cro_h2_client_flush(void *client);
@@ -144,8 +143,7 @@ void cro_h2_client_judge(cro_h2_client *client);
 /* Closes the connection when neither side has anything to say. */
 void cro_h2_client_close_if_over(cro_h2_client *client);
 
-/* --- h2_client_call.c ----------------------------------------------------------------
- */
+/* --- h2_client_call.c ------------------------------------------------- */
 
 /* A call of the request, in its arena, which is held for it; in no list but `calls`.
  * NULL when memory is out. */
@@ -178,8 +176,7 @@ void cro_h2_call_forget_all(cro_h2_client *client);
 /* Gives the peer as much of its window back as there is room for. */
 void cro_h2_call_credit(cro_h2_call *call);
 
-/* --- h2_client_write.c ---------------------------------------------------------------
- */
+/* --- h2_client_write.c ------------------------------------------------- */
 
 /* Makes the session's writer a stage that nothing is linked to. */
 void cro_h2_client_writer_init(cro_h2_client *client);
@@ -190,14 +187,12 @@ int cro_h2_call_submit(cro_h2_call *call);
 /* There may be more of the body to send. */
 void cro_h2_call_pump(cro_h2_call *call);
 
-/* --- h2_client_read.c ----------------------------------------------------------------
- */
+/* --- h2_client_read.c ------------------------------------------------- */
 
 /* nghttp2's session. 0 or CRO_E_NOMEM. */
 int cro_h2_client_make_session(cro_h2_client *client);
 
-/* --- h2_client_push.c ----------------------------------------------------------------
- */
+/* --- h2_client_push.c ------------------------------------------------- */
 
 /* A PUSH_PROMISE begins; one of its fields; its end. 0, or what nghttp2 is to do. */
 int cro_h2_promise_begin(cro_h2_client *client, const nghttp2_push_promise *frame);

@@ -15,6 +15,7 @@ typedef struct cro_h2_tokens {
   uint64_t left, at;
 } cro_h2_tokens;
 
+/* Full. */
 void cro_h2_tokens_init(cro_h2_tokens *tokens, uint64_t burst, uint64_t now);
 
 /* Takes one. False when there was none. */
