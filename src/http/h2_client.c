@@ -347,6 +347,8 @@ cro_stage *cro_h2_client_writer(cro_h2_client *client)
   return &client->writer;
 }
 
+/* Not NO_RFC7540_PRIORITIES: nghttp2 1.52 frees what it still points to when memory is
+ * out in the order of DATA that comes with it. */
 static int announce(cro_h2_client *client)
 {
   const cro_h2_client_config *config = client->config;
@@ -355,7 +357,6 @@ static int announce(cro_h2_client *client)
     { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)config->h2->max_streams },
     { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)config->h2->stream_window },
     { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)config->limits->header_bytes },
-    { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
   };
   int rc = nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, entries,
                                    sizeof entries / sizeof *entries);

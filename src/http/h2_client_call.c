@@ -20,7 +20,8 @@ cro_h2_call *cro_h2_call_create(cro_h2_client *client, cro_request *request)
   request->conn = client->writer.conn;
   request->major = 2;
   request->minor = 0;
-  client->open++;
+  if (client->open++ == 0)
+    client->heard_at = cro_h2_client_now(client);
   return call;
 }
 

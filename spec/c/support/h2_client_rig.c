@@ -4,7 +4,7 @@
 
 h2_client_rig h2c;
 
-bool h2c_make(void)
+void h2c_prepare(void)
 {
   peer_open(&h2c.peer);
   h2c.limits = cro_http_limits_default;
@@ -14,10 +14,20 @@ bool h2c_make(void)
   h2c.config = (cro_h2_client_config){
     .limits = &h2c.limits, .h2 = &h2c.h2, .timeouts = &h2c.timeouts, .waiting = 10
   };
+}
+
+bool h2c_create(void)
+{
   if (cro_h2_client_create(&h2c.client, &h2c.config) == 0)
     return true;
   peer_close(&h2c.peer);
   return false;
+}
+
+bool h2c_make(void)
+{
+  h2c_prepare();
+  return h2c_create();
 }
 
 void h2c_start(void)

@@ -18,14 +18,17 @@ typedef struct h2_client_rig {
 
 extern h2_client_rig h2c;
 
-/* The defaults: ten requests may wait, no PING, no promises. Made, not started: the
- * test may change them in between. False when memory is out; then nothing is left to
- * close. */
+/* The defaults, to be changed before the session is made: ten requests may wait, no
+ * PING, no promises. */
+void h2c_prepare(void);
+/* Makes it. False when memory is out; then nothing is left to close. */
+bool h2c_create(void);
+/* Both. */
 bool h2c_make(void);
 /* Links, attaches, starts; the preface and our SETTINGS are checked and forgotten, the
  * server's come and are acknowledged. */
 void h2c_start(void);
-/* Both. */
+/* All of it. */
 void h2c_open(void);
 void h2c_close(void);
 
