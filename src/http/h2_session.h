@@ -90,6 +90,9 @@ struct cro_h2 {
   uint64_t armed_at;  /* the connection's deadline; UINT64_MAX: none */
   int32_t last_id;    /* the highest stream of the peer that was taken on */
   cro_buf shown;      /* fields of the block that comes, for traces */
+
+  /* The stream that was looked for last: its fields come one after the other. */
+  cro_h2_stream *recent;
 };
 
 struct cro_h2_stream {

@@ -13,10 +13,18 @@ static void count_out(cro_h2_stream *stream)
   stream->h2->held_headers -= stream->head_bytes;
 }
 
+/* nghttp2 does not know it any more, or it goes itself. */
+static void forget(cro_h2_stream *stream)
+{
+  if (stream->h2->recent == stream)
+    stream->h2->recent = NULL;
+}
+
 static void detach(cro_h2_stream *stream)
 {
   if (stream->h2 == NULL)
     return;
+  forget(stream);
   count_out(stream);
   cro_list_remove(&stream->node);
   cro_list_remove(&stream->todo);
@@ -73,7 +81,14 @@ cro_h2_stream *cro_h2_stream_create(cro_h2 *h2, int32_t id)
 
 cro_h2_stream *cro_h2_stream_of(cro_h2 *h2, int32_t id)
 {
-  return nghttp2_session_get_stream_user_data(h2->session, id);
+  cro_h2_stream *recent = h2->recent;
+
+  if (recent != NULL && recent->id == id)
+    return recent;
+  recent = nghttp2_session_get_stream_user_data(h2->session, id);
+  if (recent != NULL)
+    h2->recent = recent;
+  return recent;
 }
 
 /* --- the end ---------------------------------------------------------------------- */
@@ -106,6 +121,7 @@ void cro_h2_stream_closed(cro_h2_stream *stream)
   cro_h2 *h2 = stream->h2;
 
   stream->closed = true;
+  forget(stream);
   stream->err = why_closed(stream);
   cro_h2_has_no_data(stream);
   if (stream->owed > 0)
