@@ -94,6 +94,7 @@ static void read_slice(cro_h2 *h2, cro_bytes part)
 {
   ssize_t n;
 
+  cro_h2_judge(h2, part);
   h2->reading = true;
   n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)part.at, part.len);
   h2->reading = false;
@@ -190,6 +191,8 @@ static int reader_push(cro_stage *stage, const void *message)
   cro_bytes in = *(const cro_bytes *)message;
 
   cro_h2_start(h2);
+  if (!h2->announced)
+    cro_h2_flush(h2); /* SETTINGS are the first that is said, whatever has come */
   while (in.len > 0 && h2->state == CRO_H2_OPEN)
     read_slice(h2, cro_bytes_take(&in, slice_bytes));
   return settle(h2);
@@ -255,7 +258,6 @@ int cro_h2_server_create(cro_h2 **out, const cro_h2_config *config)
     return CRO_E_NOMEM;
   h2->config = config;
   h2->armed_at = UINT64_MAX;
-  h2->can_push = true; /* until its SETTINGS say otherwise */
   cro_list_init(&h2->streams);
   cro_list_init(&h2->ready);
   cro_list_init(&h2->ended);

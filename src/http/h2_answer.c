@@ -79,7 +79,7 @@ static bool has_capital(cro_bytes name)
   return false;
 }
 
-static int to_lower(cro_arena *arena, cro_bytes *name)
+int cro_h2_to_lower(cro_arena *arena, cro_bytes *name)
 {
   char *at;
 
@@ -95,8 +95,7 @@ static int to_lower(cro_arena *arena, cro_bytes *name)
   return 0;
 }
 
-/* RFC 9113 8.2.2: of a connection that is none. */
-static bool is_of_connection(cro_bytes name)
+bool cro_h2_is_of_connection(cro_bytes name)
 {
   static const cro_bytes none[] = {
     CRO_B_INIT("connection"), CRO_B_INIT("keep-alive"),
@@ -105,7 +104,7 @@ static bool is_of_connection(cro_bytes name)
   };
 
   for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-    if (cro_bytes_eq(name, none[i]))
+    if (cro_bytes_ieq(name, none[i]))
       return true;
   return false;
 }
@@ -116,9 +115,9 @@ static int add_fields(field_list *list, cro_arena *arena, const cro_headers *fie
   for (uint32_t i = 0; i < fields->count; i++) {
     cro_bytes name = fields->at[i].name;
 
-    if (to_lower(arena, &name) != 0)
+    if (cro_h2_to_lower(arena, &name) != 0)
       return CRO_E_NOMEM;
-    if (is_of_connection(name))
+    if (cro_h2_is_of_connection(name))
       continue;
     add(list, name, fields->at[i].value);
     if (cro_bytes_eq(name, CRO_B("set-cookie")))

@@ -215,8 +215,7 @@ static int settle_scheme(const cro_h2_stream *stream)
   return 0;
 }
 
-/* Visible ASCII without a fragment, as HTTP/1 has it. */
-static bool is_path(cro_bytes in)
+bool cro_h2_path_ok(cro_bytes in)
 {
   for (size_t i = 0; i < in.len; i++)
     if ((unsigned char)in.at[i] <= 0x20 || (unsigned char)in.at[i] >= 0x7f ||
@@ -227,7 +226,7 @@ static bool is_path(cro_bytes in)
 
 static int settle_path(cro_request *request)
 {
-  if (!is_path(request->target))
+  if (!cro_h2_path_ok(request->target))
     return -400;
   if (request->method == CRO_CONNECT && request->protocol_name.len == 0) {
     request->target = request->authority;

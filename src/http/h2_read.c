@@ -65,9 +65,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
   if (stream == NULL)
     return 0;
   if (cro_h2_head_field(stream, frame->headers.cat != NGHTTP2_HCAT_REQUEST, name,
-                        value) != 0)
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
-  return 0;
+                        value) == 0)
+    return 0;
+  cro_h2_reset(stream, NGHTTP2_REFUSED_STREAM, CRO_E_NOMEM);
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* Never dropped silently: the message is malformed, nghttp2 resets the stream. */
@@ -133,7 +134,6 @@ static void headers_came(cro_h2 *h2, const nghttp2_frame *frame)
   cro_h2_stream *stream = cro_h2_stream_of(h2, frame->hd.stream_id);
   bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
-  h2->in_block = false;
   if (stream == NULL)
     return;
   if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -238,25 +238,14 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
   return verdict(h2);
 }
 
-/* A block that begins must end in time: nothing else can come before it has. */
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
-                          void *arg)
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame,
+                            int error, void *arg)
 {
   cro_h2 *h2 = arg;
 
   (void)session;
-  if (h2->state != CRO_H2_OPEN)
-    return verdict(h2);
-  if (h2->config->trace)
-    cro_h2_trace_begin(h2, hd);
-  if (hd->type == NGHTTP2_HEADERS && (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0) {
-    h2->in_block = true;
-    h2->block_at = cro_h2_now(h2);
-    cro_h2_wait(h2, CRO_WAIT_HEADER, h2->config->timeouts->header);
-  } else if (hd->type == NGHTTP2_CONTINUATION) {
-    h2->in_block = (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
-  }
-  cro_h2_judge(h2, hd);
+  if (h2->config->trace && h2->state == CRO_H2_OPEN)
+    cro_h2_trace_invalid(h2, frame, error);
   return verdict(h2);
 }
 
@@ -372,13 +361,14 @@ enum {
 
 static void set_callbacks(nghttp2_session_callbacks *callbacks)
 {
-  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
   nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks,
                                                             on_invalid_header);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks,
+                                                               on_invalid_frame);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
   nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks,

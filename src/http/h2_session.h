@@ -83,13 +83,16 @@ struct cro_h2 {
   uint64_t free_updates; /* WINDOW_UPDATEs that cost nothing */
   unsigned pings_due;    /* of ours, not acknowledged */
   cro_h2_bucket resets, glitches;
-  uint64_t began_at;  /* ms: the connection, */
-  uint64_t block_at;  /* an unfinished header block, */
-  uint64_t idle_at;   /* since when no stream is open, */
-  uint64_t notice_at; /* the first GOAWAY */
-  uint64_t armed_at;  /* the connection's deadline; UINT64_MAX: none */
-  int32_t last_id;    /* the highest stream of the peer that was taken on */
-  cro_buf shown;      /* fields of the block that comes, for traces */
+  uint64_t began_at;         /* ms: the connection, */
+  uint64_t block_at;         /* an unfinished header block, */
+  uint64_t idle_at;          /* since when no stream is open, */
+  uint64_t closed_at;        /* the last end of a stream, */
+  uint64_t notice_at;        /* the first GOAWAY */
+  uint64_t armed_at;         /* the connection's deadline; UINT64_MAX: none */
+  int32_t last_id;           /* the highest stream of the peer that was taken on */
+  uint32_t skip;             /* bytes to the next frame's head */
+  uint8_t head[9], head_len; /* what has come of that */
+  cro_buf shown;             /* fields of the block that comes, for traces */
 
   /* The stream that was looked for last: its fields come one after the other. */
   cro_h2_stream *recent;
@@ -233,6 +236,9 @@ void cro_h2_body_open(cro_h2_stream *stream);
 int cro_h2_head_field(cro_h2_stream *stream, bool trailer, nghttp2_rcbuf *name,
                       nghttp2_rcbuf *value);
 
+/* Visible ASCII without a fragment, as HTTP/1 has it. */
+bool cro_h2_path_ok(cro_bytes path);
+
 /* Fills the request in. 0, minus the status that refuses it, or CRO_H2_MALFORMED. */
 int cro_h2_settle(cro_h2_stream *stream);
 
@@ -257,6 +263,12 @@ void cro_h2_writer_init(cro_h2 *h2);
 /* Answers with `status`, text/plain, the status text only, and lets the request go with
  * `err`. */
 void cro_h2_refuse(cro_h2_stream *stream, int status, int err);
+
+/* RFC 9113 8.2.2: a field of a connection, that HTTP/2 has none of. Lower case. */
+bool cro_h2_is_of_connection(cro_bytes name);
+
+/* The name in lower case, copied when it is not. 0 or CRO_E_NOMEM. */
+int cro_h2_to_lower(cro_arena *arena, cro_bytes *name);
 
 /* Why a request was refused with `status`; static. */
 const char *cro_h2_reason_of(int status);
@@ -299,8 +311,9 @@ void cro_h2_limits_init(cro_h2 *h2);
 void cro_h2_charge_reset(cro_h2 *h2);
 void cro_h2_charge_glitch(cro_h2 *h2);
 
-/* Looks at a frame that begins to come. */
-void cro_h2_judge(cro_h2 *h2, const nghttp2_frame_hd *hd);
+/* Looks at the heads of the frames that come: worth nothing, or not ending. */
+void cro_h2_judge(cro_h2 *h2, cro_bytes in);
+/* And at a WINDOW_UPDATE that was understood. */
 void cro_h2_judge_update(cro_h2 *h2, uint32_t increment);
 
 /* A DATA frame of ours went out. */
@@ -333,5 +346,6 @@ extern const cro_request_ops cro_h2_request_ops;
 void cro_h2_trace_frame(cro_h2 *h2, bool sent, const nghttp2_frame *frame);
 void cro_h2_trace_field(cro_h2 *h2, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
 void cro_h2_trace_begin(cro_h2 *h2, const nghttp2_frame_hd *hd);
+void cro_h2_trace_invalid(cro_h2 *h2, const nghttp2_frame *frame, int error);
 
 #endif

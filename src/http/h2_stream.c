@@ -130,9 +130,10 @@ void cro_h2_stream_closed(cro_h2_stream *stream)
   h2->promised -= stream->request->pushed;
   cro_list_remove(&stream->todo);
   cro_list_push(&h2->ended, &stream->todo);
+  h2->closed_at = cro_h2_now(h2);
   if (--h2->open > 0)
     return;
-  h2->idle_at = cro_h2_now(h2);
+  h2->idle_at = h2->closed_at;
   cro_h2_wait(h2, CRO_WAIT_KEEPALIVE, h2->config->timeouts->h2_idle);
 }
 
