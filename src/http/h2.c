@@ -27,54 +27,20 @@ void cro_h2_flush_later(cro_h2 *h2)
     conn->ops->flush_later(conn);
 }
 
-/* --- memory for nghttp2 ----------------------------------------------------------- */
-
-static void *mem_alloc(size_t size, void *arg)
-{
-  (void)arg;
-  return cro_alloc(size > 0 ? size : 1);
-}
-
-static void mem_free(void *block, void *arg)
-{
-  (void)arg;
-  cro_free(block);
-}
-
-static void *mem_zero(size_t count, size_t size, void *arg)
-{
-  (void)arg;
-  if (count == 0 || size == 0)
-    return cro_alloc(1);
-  return count > SIZE_MAX / size ? NULL : cro_alloc_zero(count * size);
-}
-
-static void *mem_change(void *block, size_t size, void *arg)
-{
-  (void)arg;
-  return cro_realloc(block, size > 0 ? size : 1);
-}
-
-nghttp2_mem *cro_h2_memory(void)
-{
-  static nghttp2_mem mem = {
-    .malloc = mem_alloc, .free = mem_free, .calloc = mem_zero, .realloc = mem_change
-  };
-
-  return &mem;
-}
-
 /* --- driving ---------------------------------------------------------------------- */
 
 static void hand_on(cro_h2 *h2, cro_h2_stream *stream)
 {
+  cro_arena *arena = stream->request->arena;
   int rc;
 
   if (stream->we_reset)
     return;
   stream->emitted = true;
   h2->answers_due++;
+  cro_arena_hold(arena); /* what it calls may end the connection */
   rc = cro_emit(&h2->reader, stream->request);
+  cro_arena_drop(arena);
   if (rc == CRO_FULL)
     h2->next_full = true;
   if (rc < 0)
@@ -264,8 +230,10 @@ int cro_h2_server_create(cro_h2 **out, const cro_h2_config *config)
   cro_list_init(&h2->drained);
   cro_stage_init(&h2->reader, &reader_ops);
   cro_h2_writer_init(h2);
+  cro_h2_memory_init(&h2->memory);
   rc = cro_h2_server_session(h2);
   if (rc != 0) {
+    cro_h2_memory_free(&h2->memory);
     cro_free(h2);
     return rc;
   }
@@ -277,7 +245,9 @@ void cro_h2_let_go(cro_h2 *h2)
 {
   if (--h2->holds > 0)
     return;
-  nghttp2_session_del(h2->session);
+  if (!h2->failing)
+    nghttp2_session_del(h2->session);
+  cro_h2_memory_free(&h2->memory);
   cro_buf_free(&h2->shown);
   cro_free(h2);
 }
@@ -304,7 +274,7 @@ void cro_h2_drain(cro_h2 *h2)
   cro_h2_start(h2);
   h2->drain = CRO_H2_NOTICED;
   h2->notice_at = cro_h2_now(h2);
-  cro_h2_must(h2, nghttp2_submit_shutdown_notice(h2->session));
+  (void)cro_h2_must(h2, nghttp2_submit_shutdown_notice(h2->session));
   cro_h2_wait(h2, CRO_WAIT_KEEPALIVE, CRO_H2_ROUND_TRIP);
   cro_h2_flush_later(h2);
 }
@@ -315,7 +285,7 @@ void cro_h2_drain_now(cro_h2 *h2)
   if (h2->state != CRO_H2_OPEN || h2->drain == CRO_H2_DRAINING)
     return;
   h2->drain = CRO_H2_DRAINING;
-  cro_h2_must(
+  (void)cro_h2_must(
       h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(h2->session),
                                 NGHTTP2_NO_ERROR, NULL, 0));

@@ -198,10 +198,10 @@ static int submit(cro_h2_stream *stream, const field_list *list, bool data)
 {
   nghttp2_data_provider provider = { .source.ptr = stream,
                                      .read_callback = cro_h2_read_data };
-  int rc = nghttp2_submit_response(stream->h2->session, stream->id, list->at,
-                                   list->count, data ? &provider : NULL);
 
-  return rc == NGHTTP2_ERR_NOMEM ? CRO_E_NOMEM : 0; /* else the stream has closed */
+  return cro_h2_must(stream->h2,
+                     nghttp2_submit_response(stream->h2->session, stream->id, list->at,
+                                             list->count, data ? &provider : NULL));
 }
 
 static int send_head(cro_h2_stream *stream, cro_response *response,
@@ -321,11 +321,10 @@ int cro_h2_submit_trailers(cro_h2_stream *stream)
   field_list list;
 
   if (open_list(&list, usual, response->arena, response->trailers.count) != 0 ||
-      add_fields(&list, response->arena, &response->trailers) != 0 ||
-      nghttp2_submit_trailer(stream->h2->session, stream->id, list.at, list.count) ==
-          NGHTTP2_ERR_NOMEM)
+      add_fields(&list, response->arena, &response->trailers) != 0)
     return CRO_E_NOMEM;
-  return 0;
+  return cro_h2_must(stream->h2, nghttp2_submit_trailer(stream->h2->session, stream->id,
+                                                        list.at, list.count));
 }
 
 /* --- interim answers ----------------------------------------------------------------
@@ -343,10 +342,10 @@ static int inform(cro_h2_stream *stream, int status, cro_arena *arena,
     rc = add_status(&list, arena, status);
   if (rc == 0)
     rc = add_fields(&list, arena, fields);
-  if (rc == 0 &&
-      nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, stream->id, NULL, list.at,
-                             list.count, NULL) == NGHTTP2_ERR_NOMEM)
-    rc = CRO_E_NOMEM;
+  if (rc == 0)
+    rc = cro_h2_must(h2,
+                     nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, stream->id,
+                                            NULL, list.at, list.count, NULL));
   cro_h2_flush_later(h2);
   return rc;
 }

@@ -20,7 +20,7 @@ static void consume(cro_h2_stream *stream, size_t len)
                ? nghttp2_session_consume_connection(h2->session, len)
                : nghttp2_session_consume(h2->session, stream->id, len);
 
-  cro_h2_must(h2, rc);
+  (void)cro_h2_must(h2, rc);
   if (!h2->reading && h2->state == CRO_H2_OPEN &&
       nghttp2_session_want_write(h2->session) != 0)
     cro_h2_flush_later(h2);

@@ -77,6 +77,7 @@ static bool gather_some(cro_h2 *h2)
   h2->would_block = false;
   n = nghttp2_session_mem_send(h2->session, &bytes);
   if (n < 0) {
+    h2->failing = true;
     cro_h2_abort(h2, n == NGHTTP2_ERR_NOMEM ? CRO_E_NOMEM : CRO_E_PROTOCOL);
     return false;
   }
@@ -157,10 +158,13 @@ void cro_h2_abort(cro_h2 *h2, int err)
   conn->ops->abort(conn);
 }
 
-void cro_h2_must(cro_h2 *h2, int rc)
+int cro_h2_must(cro_h2 *h2, int rc)
 {
-  if (rc == NGHTTP2_ERR_NOMEM)
-    cro_h2_abort(h2, CRO_E_NOMEM);
+  if (rc != NGHTTP2_ERR_NOMEM)
+    return 0;
+  h2->failing = true;
+  cro_h2_abort(h2, CRO_E_NOMEM);
+  return CRO_E_NOMEM;
 }
 
 static void tell(cro_h2 *h2, const char *why)
@@ -176,7 +180,7 @@ void cro_h2_terminate(cro_h2 *h2, uint32_t code, int err, const char *why)
   tell(h2, why);
   h2->state = CRO_H2_ENDING;
   h2->failed = err;
-  cro_h2_must(h2, nghttp2_session_terminate_session(h2->session, code));
+  (void)cro_h2_must(h2, nghttp2_session_terminate_session(h2->session, code));
   cro_h2_flush_later(h2);
 }
 
@@ -213,6 +217,7 @@ void cro_h2_give_up(cro_h2 *h2, int error)
 {
   cro_conn *conn = h2->reader.conn;
 
+  h2->failing = true;
   tell(h2, nghttp2_strerror(error));
   if (!h2->out_full && h2->has_writer) { /* else it might land inside a frame */
     goaway_by_hand(h2, code_of(error));

@@ -142,7 +142,7 @@ static int32_t submit(cro_h2 *h2, const cro_request *parent, cro_bytes path,
                                    count, NULL);
   if (id >= 0)
     return id;
-  return id == NGHTTP2_ERR_NOMEM ? CRO_E_NOMEM : CRO_E_NOTSUP;
+  return cro_h2_must(h2, id) != 0 ? CRO_E_NOMEM : CRO_E_NOTSUP;
 }
 
 static int push(cro_request *request, cro_bytes path, const cro_headers *headers)

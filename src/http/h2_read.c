@@ -14,8 +14,8 @@ static int verdict(const cro_h2 *h2)
 /* A stream that is not taken on may be asked for again (RFC 9113 8.7). */
 static int refuse_stream(cro_h2 *h2, int32_t id)
 {
-  cro_h2_must(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id,
-                                            NGHTTP2_REFUSED_STREAM));
+  (void)cro_h2_must(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id,
+                                                  NGHTTP2_REFUSED_STREAM));
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -156,7 +156,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
     return verdict(h2);
   stream = cro_h2_stream_of(h2, id);
   if (stream == NULL)
-    cro_h2_must(h2, nghttp2_session_consume(session, id, len));
+    (void)cro_h2_must(h2, nghttp2_session_consume(session, id, len));
   else
     cro_h2_body_put(stream, (cro_bytes){ (const char *)bytes, len });
   return verdict(h2);
@@ -296,7 +296,7 @@ static void ack_sent(cro_h2 *h2, const nghttp2_frame *frame)
 static void goaway_sent(cro_h2 *h2)
 {
   if (h2->drain == CRO_H2_NOTICED)
-    cro_h2_must(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL));
+    (void)cro_h2_must(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL));
 }
 
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
@@ -400,7 +400,7 @@ int cro_h2_server_session(cro_h2 *h2)
     set_callbacks(callbacks);
     set_options(option);
     rc = nghttp2_session_server_new3(&h2->session, callbacks, h2, option,
-                                     cro_h2_memory());
+                                     &h2->memory.mem);
   }
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
@@ -424,11 +424,11 @@ void cro_h2_greet(cro_h2 *h2)
   };
   size_t count = sizeof entries / sizeof *entries - !h2->config->tunnels;
 
-  cro_h2_must(h2,
-              nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, entries, count));
-  cro_h2_must(h2, nghttp2_session_set_local_window_size(
-                      h2->session, NGHTTP2_FLAG_NONE, 0,
-                      (int32_t)to_u32(limits->connection_window)));
+  (void)cro_h2_must(
+      h2, nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, entries, count));
+  (void)cro_h2_must(h2, nghttp2_session_set_local_window_size(
+                            h2->session, NGHTTP2_FLAG_NONE, 0,
+                            (int32_t)to_u32(limits->connection_window)));
   cro_h2_wait(h2, CRO_WAIT_HEADER, h2->config->timeouts->header);
   cro_h2_flush_later(h2);
 }

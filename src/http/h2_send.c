@@ -153,7 +153,7 @@ static void go_on(cro_h2_stream *stream)
 
   if (stream->deferred) {
     stream->deferred = false;
-    cro_h2_must(h2, nghttp2_session_resume_data(h2->session, stream->id));
+    (void)cro_h2_must(h2, nghttp2_session_resume_data(h2->session, stream->id));
   }
   cro_h2_flush_later(h2);
 }

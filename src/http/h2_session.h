@@ -23,6 +23,7 @@
 #define CRO_HTTP_H2_SESSION_H
 
 #include "http/h2.h"
+#include "http/h2_memory.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -49,6 +50,7 @@ struct cro_h2 {
   cro_stage reader, writer;
   const cro_h2_config *config;
   nghttp2_session *session;
+  cro_h2_memory memory; /* of it */
   cro_h2_state state;
   cro_h2_drain_state drain;
   unsigned holds; /* stages taken and alive */
@@ -60,6 +62,7 @@ struct cro_h2 {
   bool in_full;         /* we answered CRO_FULL upstream */
   bool flushing;        /* nghttp2 writes: the same */
   bool released;        /* every request was let go, at the end */
+  bool failing;         /* nghttp2 has failed: nothing but freeing is left */
   bool would_block;     /* DATA did not fit into what is gathered */
   bool announced;       /* the first SETTINGS are written */
   bool greeted;         /* the peer's first SETTINGS have come */
@@ -164,9 +167,6 @@ void cro_h2_drain_now(cro_h2 *h2);
 /* Frees the session when nothing holds it any more. */
 void cro_h2_let_go(cro_h2 *h2);
 
-/* An allocator for nghttp2: the core's own. */
-nghttp2_mem *cro_h2_memory(void);
-
 /* --- h2_out.c: frames to bytes ----------------------------------- */
 
 /* Writes what nghttp2 has to say, until downstream is full. */
@@ -184,8 +184,9 @@ void cro_h2_terminate(cro_h2 *h2, uint32_t code, int err, const char *why);
 /* nghttp2 has given up with that error: GOAWAY by hand, then close. */
 void cro_h2_give_up(cro_h2 *h2, int error);
 
-/* What nghttp2 answered to something submitted: no memory ends the connection. */
-void cro_h2_must(cro_h2 *h2, int rc);
+/* What nghttp2 answered to something submitted: no memory ends the connection
+ * (CRO_E_NOMEM); else it is 0, what is too late is passed over. */
+int cro_h2_must(cro_h2 *h2, int rc);
 
 /* No more, without a word; with an orderly close; with a reset. */
 void cro_h2_die(cro_h2 *h2, int err);

@@ -125,7 +125,8 @@ void cro_h2_stream_closed(cro_h2_stream *stream)
   stream->err = why_closed(stream);
   cro_h2_has_no_data(stream);
   if (stream->owed > 0)
-    cro_h2_must(h2, nghttp2_session_consume_connection(h2->session, stream->owed));
+    (void)cro_h2_must(h2,
+                      nghttp2_session_consume_connection(h2->session, stream->owed));
   stream->owed = 0;
   h2->promised -= stream->request->pushed;
   cro_list_remove(&stream->todo);
@@ -211,7 +212,7 @@ void cro_h2_reset(cro_h2_stream *stream, uint32_t code, int err)
   stream->we_reset = true;
   if (stream->err == 0)
     stream->err = err;
-  cro_h2_must(
+  (void)cro_h2_must(
       h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id, code));
   cro_h2_flush_later(h2);
 }
