@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/err.h"
 
+#include <openssl/err.h>
 #include <string.h>
 #include <time.h>
 
@@ -181,7 +182,8 @@ int net_tls_resume_as(SSL *ssl, const char *key)
   session = net_tls_recall(context, key);
   if (session == NULL)
     return 0;
-  (void)SSL_set_session(ssl, session);
+  if (SSL_set_session(ssl, session) != 1)
+    ERR_clear_error(); /* it is of no use here: a full handshake */
   SSL_SESSION_free(session);
   return 0;
 }

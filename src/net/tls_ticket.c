@@ -105,8 +105,8 @@ static int seal(tls_tickets *tickets, uint8_t *name, uint8_t *iv,
 }
 
 /* 1, 2 when a new ticket is to replace it, 0 when it is nobody's. */
-static int unseal(tls_tickets *tickets, const uint8_t *name, const uint8_t *iv,
-                  EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int unseal(tls_tickets *tickets, bool used_up, const uint8_t *name,
+                  const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
   for (unsigned i = 0; i < tickets->count; i++) {
     tls_ticket_key *key = &tickets->keys[i];
@@ -116,7 +116,7 @@ static int unseal(tls_tickets *tickets, const uint8_t *name, const uint8_t *iv,
     if (EVP_DecryptInit_ex2(cipher, tickets->aes, key->cipher, iv, NULL) != 1 ||
         !set_mac(mac, key))
       return 0;
-    return i == 0 ? 1 : 2;
+    return i == 0 && !used_up ? 1 : 2;
   }
   return 0;
 }
@@ -125,10 +125,11 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
                      EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int sealing)
 {
   tls_tickets *tickets = &tls_generation_of(ssl)->context->tickets;
+  bool once = SSL_version(ssl) >= TLS1_3_VERSION; /* tickets are used then */
 
   rotate(tickets);
   return sealing == 1 ? seal(tickets, name, iv, cipher, mac)
-                      : unseal(tickets, name, iv, cipher, mac);
+                      : unseal(tickets, once, name, iv, cipher, mac);
 }
 
 /* --- what may be resumed ---------------------------------------------------------- */
@@ -158,12 +159,14 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session,
                                       : SSL_TICKET_RETURN_USE_RENEW;
 }
 
-/* Tickets only: a server keeps nothing for clients that may never come back. */
+/* Tickets only: a server keeps nothing for clients that may never come back. One each:
+ * a second one would be a tenth of a handshake's work, for the few that connect twice
+ * at once before they have connected twice. */
 void tls_tickets_apply(SSL_CTX *ssl)
 {
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(ssl, tls_session_age);
-  SSL_CTX_set_num_tickets(ssl, 2);
+  SSL_CTX_set_num_tickets(ssl, 1);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket);
   SSL_CTX_set_session_ticket_cb(ssl, NULL, on_opened, NULL);
 }

@@ -81,10 +81,9 @@ static void a_session_goes_on_under_its_key(void)
     const char *key = name_of(version);
 
     CHECK_TEXT("new", cro_bytes_of(connect_as(server, client, "a.test", key, version)));
-    CHECK_TEXT("resumed",
-               cro_bytes_of(connect_as(server, client, "a.test", key, version)));
-    CHECK_TEXT("resumed",
-               cro_bytes_of(connect_as(server, client, "a.test", key, version)));
+    for (int i = 0; i < 6; i++)
+      CHECK_TEXT("resumed",
+                 cro_bytes_of(connect_as(server, client, "a.test", key, version)));
   }
   check_as("new", server, client, "a.test", "a.test:444");
   check_as("new", server, client, "a.test", NULL);
@@ -95,16 +94,14 @@ static void a_session_goes_on_under_its_key(void)
 static void tickets_of_tls_13_are_used_once(void)
 {
   cro_tls_context *server = server_now(), *client = client_now();
-  SSL_SESSION *one, *other;
+  SSL_SESSION *one;
 
   check_as("new", server, client, "a.test", "k");
   one = net_tls_recall(client, "k");
-  other = net_tls_recall(client, "k");
-  CHECK(one != NULL && other != NULL && one != other);
+  CHECK(one != NULL);
   CHECK(net_tls_recall(client, "k") == NULL);
   net_tls_remember(client, "k", one);
   check_as("resumed", server, client, "a.test", "k");
-  SSL_SESSION_free(other);
   cro_tls_context_drop(server);
   cro_tls_context_drop(client);
 }
@@ -178,6 +175,7 @@ static void keys_are_replaced_and_the_one_before_still_opens(void)
   client = client_now();
   check_as("new", server, client, "a.test", "k");
   first = net_tls_recall(client, "k");
+  check_as("new", server, client, "a.test", "k");
   second = net_tls_recall(client, "k");
   cro_wall_hold(begin + hours(13));
   net_tls_remember(client, "k", first);
@@ -447,13 +445,13 @@ static void without_memory_a_session_is_new(void)
   CHECK(tls_pair_shake(&pair));
   CHECK(!SSL_session_reused(pair.client));
   tls_pair_close(&pair);
-  CHECK_INT(2, take_all(client, "k"));
+  CHECK_INT(1, take_all(client, "k"));
   tls_pair_open(&pair, server, client, "a.test");
   CHECK_INT(0, net_tls_resume_as(pair.client, "k"));
   cro_alloc_fail_at(1);
   CHECK(tls_pair_shake(&pair));
   tls_pair_close(&pair);
-  CHECK_INT(1, take_all(client, "k"));
+  CHECK_INT(0, take_all(client, "k"));
   cro_tls_context_drop(server);
   cro_tls_context_drop(client);
 }

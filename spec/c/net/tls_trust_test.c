@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static tls_cert ca, stranger;
@@ -195,31 +196,52 @@ static void a_pkcs12_file_brings_its_chain_in_any_order(void)
   tls_cert_free(&middle);
 }
 
-static void the_environment_names_the_systems_authorities(void)
+/* "" or the alert, with the system's authorities where the environment says. */
+static const char *by_system(const char *file, const char *folder)
 {
-  tls_cert made;
-  cro_tls_context *server, *client;
+  static char out[64];
+  tls_cert made = tls_cert_for(&ca, "DNS:a.test");
+  cro_tls_context *server = tls_pair_server(tls_certs_chain("env.pem", &made, NULL),
+                                            tls_certs_key("env.key", &made, NULL));
+  cro_tls_context *client;
   tls_pair pair;
 
-  setup();
-  made = tls_cert_for(&ca, "DNS:a.test");
-  server = tls_pair_server(tls_certs_chain("env.pem", &made, NULL),
-                           tls_certs_key("env.key", &made, NULL));
-  (void)setenv("SSL_CERT_FILE", tls_certs_path("ca.pem"), 1);
-  client = tls_pair_context(&(cro_tls_options){ 0 });
   (void)unsetenv("SSL_CERT_FILE");
-  tls_pair_open(&pair, server, client, "a.test");
-  CHECK(tls_pair_shake(&pair));
-  tls_pair_close(&pair);
-  cro_tls_context_drop(client);
+  (void)unsetenv("SSL_CERT_DIR");
+  if (file != NULL)
+    (void)setenv("SSL_CERT_FILE", tls_certs_path(file), 1);
+  if (folder != NULL)
+    (void)setenv("SSL_CERT_DIR", tls_certs_path(folder), 1);
   client = tls_pair_context(&(cro_tls_options){ 0 });
   tls_pair_open(&pair, server, client, "a.test");
-  CHECK(!tls_pair_shake(&pair));
-  CHECK_TEXT("unknown CA", cro_bytes_of(pair.alert));
+  (void)tls_pair_shake(&pair);
+  (void)snprintf(out, sizeof out, "%s", pair.alert);
   tls_pair_close(&pair);
   cro_tls_context_drop(client);
   cro_tls_context_drop(server);
   tls_cert_free(&made);
+  return out;
+}
+
+static void the_environment_names_the_systems_authorities(void)
+{
+  char name[64];
+
+  setup();
+  CHECK_TEXT("", cro_bytes_of(by_system("ca.pem", NULL)));
+  CHECK_TEXT("unknown CA", cro_bytes_of(by_system("stranger.pem", NULL)));
+  CHECK_TEXT("unknown CA", cro_bytes_of(by_system("none.pem", "none")));
+  (void)mkdir(tls_certs_path("hashed"), 0700);
+  (void)snprintf(name, sizeof name, "hashed/%08lx.0", X509_subject_name_hash(ca.x509));
+  (void)tls_certs_chain(name, &ca, NULL);
+  CHECK_TEXT("", cro_bytes_of(by_system(NULL, "hashed")));
+  CHECK_TEXT("", cro_bytes_of(by_system("stranger.pem", "hashed")));
+}
+
+static void without_an_environment_strangers_are_not_trusted(void)
+{
+  setup();
+  CHECK_TEXT("unknown CA", cro_bytes_of(by_system(NULL, NULL)));
 }
 
 /* --- servers ------------------------------------------------------------------------
@@ -315,5 +337,6 @@ TEST_MAIN(CASE(a_certificate_of_the_authority_is_good_for_its_names),
           CASE(an_intermediate_is_needed_and_may_be_trusted_by_itself),
           CASE(a_pkcs12_file_brings_its_chain_in_any_order),
           CASE(the_environment_names_the_systems_authorities),
+          CASE(without_an_environment_strangers_are_not_trusted),
           CASE(clients_are_verified_as_asked),
           CASE(clients_are_told_whom_the_server_trusts))
