@@ -2,6 +2,7 @@
 --- family, pipes and terminals have in common. `cro.tcp` and `cro.unix` make them.
 local Promise = require "cro.promise"
 local Outcome = require "cro.outcome"
+local later = require "cro.later"
 local receiver = require "cro.receiver"
 local errors = require "cro.errors"
 local options = require "cro.options"
@@ -20,6 +21,9 @@ local supplies = require "cro.supply"
 ---@field private ending cro.Outcome|false what waits for the end
 ---@field private closer string how this side closes it, for messages
 ---@field held table|false who closes it if nobody else does
+---@field tls cro.tls.Info|nil what was agreed on, of a connection under TLS
+---@field alpn_result string|nil the same as tls.alpn
+---@field private reading cro.Reader|false
 ---@field private state integer READ, SHUT and CLOSED, of this side; one field, since eight fields fit
 local Connection = {}
 Connection.__index = Connection
@@ -28,6 +32,8 @@ Connection.__name = "cro.Connection"
 Connection.name = "TCP connection"
 --- What waits for its end, once somebody does.
 Connection.ending = false
+--- Who reads it on demand; see cro.connection.reading.
+Connection.reading = false
 --- How this side closes it.
 Connection.closer = "connection:close()"
 
@@ -88,21 +94,27 @@ local function explain(self, err, op, cure)
   return err
 end
 
-local function start(self, sink, on_event)
+local function start(self, on_event, quit)
   local err = is(self, CLOSED) and errors.new("closed", "") or nil
+  set(self, READ)
   if not err then
     local _, failure = self.box:start(on_event)
     err = failure
   end
-  if err then sink:quit(explain(self, err, "read", "tap it")) end
+  if err then quit(explain(self, err, "read", "tap it")) end
 end
 
 --- What comes in, as strings of bytes: done when the peer has sent its last, quits when
 --- the connection breaks. It can be tapped once. While a handler waits nothing is read.
 --- Closing the tap closes the connection; its own end does not, so that an answer can
 --- still be written: close it then. A connection that nobody holds any more is closed.
+---
+--- With `keep_open` closing the tap leaves the connection open and unread: it may be
+--- tapped again, read by `read_line`, or go on as TLS.
+---@param given { keep_open: boolean|nil }|nil
 ---@return cro.Supply
-function Connection:supply()
+function Connection:supply(given)
+  if given or self.reading then return require("cro.connection.reading").supply(self, given) end
   local name = tostring(self)
   return supplies.from_source {
     name = name,
@@ -111,16 +123,15 @@ function Connection:supply()
         errors.misuse(("%s is read already: a connection has one reader; "
           .. "share() of its supply gives every tap all of it"):format(name))
       end
-      set(self, READ)
       local ended = false
-      start(self, sink, function(kind, value) -- leads to no self: the core keeps it until the box is collected
+      start(self, function(kind, value) -- leads to no self: the core keeps it until the box is collected
         if kind == "value" then return sink and sink:value(value) end
         local last = sink
         ended, sink = kind, nil
         if not last then return end
         if kind == "done" then return last:done() end
         return last:quit(of(name, value))
-      end)
+      end, function(err) sink:quit(err) end)
       return function()
         sink = nil
         if ended == "quit" then return scope.disown(self) end
@@ -294,7 +305,12 @@ function Connection.close_left(connection) connection:close() end
 ---@return integer
 function Connection:queued() return self.box:queued() end
 
+later.add(Connection, "cro.connection.reading", { "read_line", "read" })
+
 -- A check for each write would be felt.
 receiver.guard_all(Connection, "connection", { write = true, print = true, close_left = true })
 
-return { wrap = wrap, Connection = Connection }
+--- Is it read by a tap, or was it?
+local function is_read(self) return is(self, READ) end
+
+return { wrap = wrap, Connection = Connection, start = start, of = of, is_read = is_read }

@@ -100,14 +100,18 @@ end
 ---@field bound fun(host: string, port: integer|nil)|nil
 ---@field problem cro.Error|nil why it cannot even be tried
 ---@field explain nil|fun(err: cro.Error): cro.Error
+---@field prepare nil|fun(given: table): cro.Error|nil what must be there before it listens; puts it into `given`
+---@field opened nil|fun(): fun() it begins to listen; what it returns is called when it stops
+---@field failed nil|fun(err: cro.Error, more: integer) a connection that never came to be
 
 local function on_event(sink, plan, state, listener)
-  return function(kind, value)
+  return function(kind, value, more)
     if kind == "value" then
       local connection = plan.wrap(value)
       scope.own(connection, plan.kind, connection.close_left, scope.of_line(sink.line))
       return sink:value(connection)
     end
+    if kind == "failed" then return plan.failed(value, more) end
     if kind == "quit" then
       local err = plan.explain and plan.explain(value) or value
       state.address:fail(err)
@@ -123,13 +127,16 @@ end
 local function open(sink, plan, state)
   local listener = { box = false }
   forget_address(state)
-  if plan.problem then
-    state.address:fail(plan.problem)
-    return sink:quit(plan.problem)
+  local problem = plan.problem or plan.prepare and plan.prepare(plan.given)
+  if problem then
+    state.address:fail(problem)
+    return sink:quit(problem)
   end
+  local stopped = plan.opened and plan.opened()
   listener.box = core.tcp_listen(plan.given, on_event(sink, plan, state, listener))
   return function()
     listener.box:close()
+    if stopped then stopped() end
     if state.address:is_known() then return end
     state.address:fail(errors.new("closed", plan.name .. " was closed before it listened"))
   end
@@ -166,18 +173,21 @@ end
 ---@field wrap fun(box: userdata): cro.Connection
 ---@field problem cro.Error|nil why it cannot even be tried
 ---@field explain nil|fun(err: cro.Error): cro.Error
+---@field prepare nil|fun(given: table): cro.Error|nil what must be there before; puts it into `given`
 
 --- Connects.
 ---@param plan cro.ConnectPlan
 ---@return cro.Promise
 function endpoint.connect(plan)
-  if plan.problem then return Promise.broken(plan.problem) end
+  local target = for_core(plan.given)
+  local problem = plan.problem or plan.prepare and plan.prepare(target)
+  if problem then return Promise.broken(problem) end
   local handle, ticket
   local promise = Promise.made(function()
     scope.disown(ticket)
     handle:close()
   end)
-  handle = core.tcp_connect(for_core(plan.given), function(box, err)
+  handle = core.tcp_connect(target, function(box, err)
     if box then
       local connection = plan.wrap(box)
       scope.opened(ticket, connection, plan.kind, connection.close_left)
@@ -202,18 +212,31 @@ local function talk(connection, messages)
   end)
 end
 
+--- Options of an instance are looked at together when it is made, not when it is used.
+local function configuring(check)
+  if not check then return nil end
+  return function(self, given)
+    check(given)
+    for key, value in pairs(given) do
+      self[key] = value
+    end
+  end
+end
+
 --- A pipeline part that connects: messages go to the peer, what it says comes out.
 ---@param name string
 ---@param rules table of its options
 ---@param connect fun(given: table): cro.Promise
+---@param check nil|fun(given: table) looks at what goes together
 ---@return cro.Component
-function endpoint.connector(name, rules, connect)
+function endpoint.connector(name, rules, connect, check)
   local component = require "cro.pipeline.component"
   return component.connector {
     name = name,
     consumes = types.tcp_message,
     produces = types.tcp_message,
     options = rules,
+    configure = configuring(check),
     connect = function(self, given)
       local target = {}
       for key in pairs(rules) do
@@ -238,13 +261,15 @@ end
 ---@param name string
 ---@param rules table of its options
 ---@param listen fun(given: table, bound: fun(host: string, port: integer|nil)): cro.Listener
+---@param check nil|fun(given: table) looks at what goes together
 ---@return cro.Component
-function endpoint.listener(name, rules, listen)
+function endpoint.listener(name, rules, listen, check)
   return require("cro.pipeline.component").source {
     name = name,
     produces = types.tcp_connection,
     binds = true,
     options = rules,
+    configure = configuring(check),
     incoming = function(self, bound)
       local given = {}
       for key in pairs(rules) do

@@ -44,6 +44,7 @@ local report = require "cro.report"
 ---@field limits fun(given: table|nil): table bounds of the whole process
 ---@field debug table what is open and who waits; the module cro.debug
 ---@field tcp table the module cro.tcp
+---@field tls table the module cro.tls
 ---@field clock table the module cro.clock
 ---@field test table the module cro.test
 ---@field unix table the module cro.unix
@@ -100,6 +101,7 @@ local MODULES = {
   Lock = "cro.lock",
   Semaphore = "cro.semaphore",
   tcp = "cro.tcp",
+  tls = "cro.tls",
   unix = "cro.unix",
   file = "cro.file",
   udp = "cro.udp",

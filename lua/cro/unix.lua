@@ -5,10 +5,9 @@
 ---       whenever(connection, function(bytes) connection:write(bytes) end)
 ---     end)
 local receiver = require "cro.receiver"
-local connections = require "cro.connection"
 local endpoint = require "cro.endpoint"
-local errors = require "cro.errors"
 local options = require "cro.options"
+local plans = require "cro.endpoint.plans"
 local types = require "cro.pipeline.types"
 
 local unix = {}
@@ -18,55 +17,14 @@ unix.Message = types.tcp_message
 --- The type of connections in pipelines, that of `cro.tcp`.
 unix.Connection = types.tcp_connection
 
-local rules = endpoint.rules
-local PATH = { rules.path[1], check = rules.path.check, required = true, wants = "the path of a socket, or @name" }
+local rule = endpoint.rules.path
+local PATH = { rule[1], check = rule.check, required = true, wants = "the path of a socket, or @name" }
 
-local LISTEN = { path = PATH, backlog = rules.backlog, mode = rules.mode, unlink = "boolean" }
-local LISTEN_FUNCTION = { bound = "function" }
-for key, value in pairs(LISTEN) do
-  LISTEN_FUNCTION[key] = value
-end
+local LISTEN = plans.join(plans.UNIX_LISTEN, { path = PATH })
+local LISTEN_FUNCTION = plans.join(LISTEN, { bound = "function" })
+local CONNECT = plans.join(plans.UNIX_CONNECT, { path = PATH })
 
-local CONNECT = { path = PATH, timeout = rules.seconds }
-
---- What the system's structure has room for, less the zero at its end.
-local PATH_MAX = jit.os == "Linux" and 107 or 103
-
-local function path_problem(op, path)
-  if #path <= PATH_MAX then return nil end
-  return errors.new("too_long", ("%s: the path of a unix socket has at most %d bytes, this one has %d; %s"):format(
-    op, PATH_MAX, #path, "use a directory nearer to the root"))
-end
-
-local function wrapping(path)
-  local name = "unix connection " .. path
-  return function(box)
-    local connection = connections.wrap(box, name)
-    connection.path = path
-    return connection
-  end
-end
-
-local CURES = {
-  address_in_use = "if nobody listens there any more, unlink = true replaces the file",
-  exists = "what is there is no socket, and is left alone; choose another path",
-}
-
-local function listening(given, bound)
-  return endpoint.listen {
-    name = "listener unix:" .. given.path,
-    kind = "unix connection",
-    given = given,
-    wrap = wrapping(given.path),
-    bound = bound,
-    problem = path_problem("listen", given.path),
-    explain = function(err)
-      local cure = not (given.unlink and err.kind == "address_in_use") and CURES[err.kind]
-      if cure then err.message = err.message .. "; " .. cure end
-      return err
-    end,
-  }
-end
+local function listening(given, bound) return endpoint.listen(plans.listen(given, bound)) end
 
 --- A supply of connections to a socket file, or on Linux to a name without one, "@name". It
 --- listens while it is tapped; the file goes when it stops. It quits when it cannot: kind
@@ -96,12 +54,7 @@ end
 function unix.connect(path, more)
   local given = endpoint.arguments("cro.unix.connect", { "path" }, path, more)
   given = options.check("cro.unix.connect", given, CONNECT)
-  return endpoint.connect {
-    kind = "unix connection",
-    given = given,
-    wrap = wrapping(given.path),
-    problem = path_problem("connect", given.path),
-  }
+  return endpoint.connect(plans.connect(given))
 end
 
 --- The pipeline part that listens. Options as `unix.listen`.
@@ -109,6 +62,6 @@ unix.listener = endpoint.listener("Unix Listener", LISTEN, listening)
 
 --- The pipeline part that connects: messages go to the peer, what it says comes out.
 --- Options as `unix.connect`; the path may be given when it connects.
-unix.connector = endpoint.connector("Unix Connector", { path = rules.path, timeout = rules.seconds }, unix.connect)
+unix.connector = endpoint.connector("Unix Connector", plans.UNIX_CONNECT, unix.connect)
 
 return receiver.plain(unix, "cro.unix")

@@ -331,6 +331,8 @@ static int l_core_stats(lua_State *L)
   set_count(L, "requests", app->requests);
   set_count(L, "handler_errors", app->handler_errors);
   set_count(L, "refused", app->refused);
+  set_count(L, "tls_handshakes", app->tls_handshakes);
+  set_count(L, "tls_failures", app->tls_failures);
   set_count(L, "c_blocks", cro_alloc_live());
   set_count(L, "lua_bytes", (uint64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024);
   return 1;

@@ -44,6 +44,8 @@ struct lcro_app {
   uint64_t requests;   /* counters for core.stats() */
   uint64_t handler_errors;
   uint64_t refused;
+  uint64_t tls_handshakes; /* that came to their end; and those that did not */
+  uint64_t tls_failures;
 };
 
 /* The app of this state; raises when core was never opened. */

@@ -1,14 +1,18 @@
-/* l_listen.c - core.tcp_listen and core.tcp_connect: where connection boxes come from.
- */
+/* l_listen.c - core.tcp_listen: connection boxes that others asked for.
+ *
+ * With TLS a connection comes to Lua when its handshake is over. Any number shake hands
+ * at a time; one that fails is told about, and gone. */
 #include "base/alloc.h"
 #include "base/check.h"
-#include "bind/tcp.h"
+#include "bind/tls.h"
 
 #include <stddef.h>
 #include <stdio.h>
 
 static const char listener_class[] = "cro.listener";
-static const char connecting_class[] = "cro.connecting";
+
+/* Failed handshakes that wait to be told about; more are counted. */
+enum { failures_max = 16 };
 
 /* --- listening
  * --------------------------------------------------------------------------------- */
@@ -19,6 +23,11 @@ typedef struct {
   lcro_app *app;
   cro_listener *listener; /* NULL: not yet, or closed */
   cro_list queue;         /* of waiting.node */
+  cro_list shaking;       /* the same, before that */
+  cro_list failures;      /* of failure.node */
+  size_t failure_count, failures_missed;
+  cro_tls_context *tls; /* held; NULL: none */
+  uint64_t handshake_ms;
   int fn, self;
   int err;
   bool opening, ready, quit, closed, inside, freed_by_gc;
@@ -26,14 +35,24 @@ typedef struct {
   char address[128]; /* a path fits */
 } listener_box;
 
+/* A connection on its way to Lua; gone when the connection is. */
 typedef struct {
   cro_list node;
-  cro_tcp *tcp; /* NULL: closed while it waited */
+  cro_tcp *tcp;
+  listener_box *box;
 } waiting;
+
+typedef struct {
+  cro_list node;
+  int err;
+  char where[128];
+  char why[LCRO_TLS_WHY_MAX];
+} failure;
 
 static bool listener_due(const listener_box *box)
 {
-  return !box->closed && (box->ready || box->quit || !cro_list_empty(&box->queue));
+  return !box->closed && (box->ready || box->quit || !cro_list_empty(&box->queue) ||
+                          !cro_list_empty(&box->failures));
 }
 
 static void listener_pump(listener_box *box)
@@ -55,6 +74,21 @@ static int push_accepted(lua_State *L, listener_box *box)
   lcro_tcp_adopt(L, connection, item->tcp);
   cro_free(item);
   return 3;
+}
+
+/* ("failed", err, how many more there were that are not told about) */
+static int push_failure(lua_State *L, listener_box *box)
+{
+  failure *one = CRO_CONTAINER(box->failures.next, failure, node);
+
+  lua_pushliteral(L, "failed");
+  lcro_push_tls_error(L, one->err, "handshake", cro_bytes_of(one->where), one->why);
+  lua_pushinteger(L, (lua_Integer)box->failures_missed);
+  cro_list_remove(&one->node); /* nothing raises from here on */
+  box->failures_missed = 0;
+  box->failure_count--;
+  cro_free(one);
+  return 4;
 }
 
 static int l_nothing(lua_State *L)
@@ -81,6 +115,8 @@ static int listener_open(lua_State *L, lcro_entry *entry)
     lua_pushliteral(L, "value");
     return push_accepted(L, box);
   }
+  if (!cro_list_empty(&box->failures))
+    return push_failure(L, box);
   box->quit = false;
   box->closed = true;
   lua_pushliteral(L, "quit");
@@ -96,15 +132,23 @@ static void listener_release(lua_State *L, listener_box *box)
   lcro_release(L, &box->self);
 }
 
-static void drop_queue(listener_box *box)
+static void drop_connections(cro_list *list)
 {
   cro_list *node;
 
-  while ((node = cro_list_shift(&box->queue)) != NULL) {
+  while ((node = cro_list_shift(list)) != NULL) {
     cro_tcp *tcp = CRO_CONTAINER(node, waiting, node)->tcp;
 
     lcro_tcp_abort(tcp); /* waiting_closed frees the item */
   }
+}
+
+static void drop_failures(listener_box *box)
+{
+  cro_list *node;
+
+  while ((node = cro_list_shift(&box->failures)) != NULL)
+    cro_free(CRO_CONTAINER(node, failure, node));
 }
 
 static void close_listener(listener_box *box)
@@ -113,7 +157,11 @@ static void close_listener(listener_box *box)
   if (box->listener != NULL)
     cro_listener_close(box->listener);
   box->listener = NULL;
-  drop_queue(box);
+  drop_connections(&box->shaking);
+  drop_connections(&box->queue);
+  drop_failures(box);
+  cro_tls_context_drop(box->tls);
+  box->tls = NULL;
 }
 
 static void listener_left(lua_State *L, lcro_entry *entry, bool failed)
@@ -146,6 +194,58 @@ static void waiting_closed(void *arg, cro_tcp *tcp, int err)
   cro_free(item);
 }
 
+static void enqueue(listener_box *box, waiting *item)
+{
+  cro_list_push(&box->queue, &item->node);
+  listener_pump(box);
+}
+
+/* The connection closes by itself. Without memory the failure is only counted. */
+static void note_failure(listener_box *box, cro_tcp *tcp, int err)
+{
+  cro_conn *conn = cro_tcp_conn(tcp);
+  failure *one = NULL;
+  cro_bytes host;
+  int port;
+
+  if (box->failure_count < failures_max)
+    one = cro_alloc(sizeof *one);
+  if (one == NULL) {
+    box->failures_missed++;
+    return;
+  }
+  host = conn->ops->peer(conn, &port);
+  lcro_describe_place(one->where, CRO_B(""), host, port);
+  lcro_keep_why(one->why, tcp);
+  one->err = err;
+  cro_list_init(&one->node);
+  cro_list_push(&box->failures, &one->node);
+  box->failure_count++;
+  listener_pump(box);
+}
+
+static void shaken(void *arg, cro_tcp *tcp, int err)
+{
+  waiting *item = arg;
+  listener_box *box = item->box;
+
+  if (err != 0) {
+    box->app->tls_failures++;
+    note_failure(box, tcp, err);
+    return;
+  }
+  box->app->tls_handshakes++;
+  cro_list_remove(&item->node);
+  enqueue(box, item);
+}
+
+static void shake_hands(listener_box *box, waiting *item)
+{
+  cro_list_push(&box->shaking, &item->node);
+  if (cro_tls_accept(item->tcp, box->tls, box->handshake_ms, shaken, item) < 0)
+    lcro_tcp_abort(item->tcp);
+}
+
 static void accepted(void *arg, cro_tcp *tcp)
 {
   listener_box *box = arg;
@@ -157,11 +257,14 @@ static void accepted(void *arg, cro_tcp *tcp)
   }
   cro_list_init(&item->node);
   item->tcp = tcp;
+  item->box = box;
   cro_tcp_on_closed(tcp, waiting_closed, item);
   if (box->nodelay)
     (void)cro_tcp_nodelay(tcp, true);
-  cro_list_push(&box->queue, &item->node);
-  listener_pump(box);
+  if (box->tls != NULL)
+    shake_hands(box, item);
+  else
+    enqueue(box, item);
 }
 
 static void starved(void *arg, int err)
@@ -241,15 +344,6 @@ static const luaL_Reg listener_methods[] = {
   { NULL, NULL },
 };
 
-/* Where a listener or a connection is to be, for messages. */
-static void describe(char out[128], cro_bytes path, cro_bytes host, int port)
-{
-  if (path.len > 0)
-    (void)snprintf(out, 128, "unix:%.*s", (int)path.len, path.at);
-  else
-    (void)snprintf(out, 128, "%.*s:%d", (int)host.len, host.at, port);
-}
-
 void lcro_read_listen(lua_State *L, cro_listen_options *options)
 {
   memset(options, 0, sizeof *options);
@@ -266,208 +360,49 @@ void lcro_read_listen(lua_State *L, cro_listen_options *options)
   options->nodelay = lcro_opt_bool(L, 1, "nodelay", false);
 }
 
-/* core.tcp_listen(options, fn(kind, value)) */
+/* core.tcp_listen(options, fn(kind, value)): with `tls`, a context, encrypted */
 static int l_core_tcp_listen(lua_State *L)
 {
   lcro_app *app = lcro_app_running(L, "tcp.listen");
   cro_listen_options options;
+  cro_tls_context *tls;
+  uint64_t handshake_ms;
   listener_box *box;
   int rc;
 
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lcro_read_listen(L, &options);
+  tls = lcro_opt_tls(L, 1);
+  handshake_ms = lcro_opt_handshake(L, 1);
   box = lua_newuserdata(L, sizeof *box);
   memset(box, 0, sizeof *box);
   lcro_entry_init(&box->entry, &listener_entry);
   cro_list_init(&box->queue);
+  cro_list_init(&box->shaking);
+  cro_list_init(&box->failures);
   box->app = app;
+  box->handshake_ms = handshake_ms;
   box->fn = box->self = LUA_NOREF;
   box->closed = true; /* until there is something to close */
   box->nodelay = options.nodelay;
   luaL_getmetatable(L, listener_class);
   lua_setmetatable(L, -2);
-  describe(box->address, options.path, options.host, options.port);
+  lcro_describe_place(box->address, options.path, options.host, options.port);
   box->fn = lcro_anchor(L, 2);
   box->self = lcro_anchor(L, 3);
   box->closed = false;
   box->opening = true;
+  box->tls = tls != NULL ? cro_tls_context_hold(tls) : NULL;
   rc = cro_listen(app->loop, &options, &listener_ops, box, listening);
   if (rc < 0)
     listening(box, rc, NULL);
   return 1;
 }
 
-/* --- connecting
- * -----------------------------------------------------------------------------------
- */
-
-typedef struct {
-  lcro_entry entry; /* first */
-  lcro_app *app;
-  cro_connecting *connecting; /* NULL: over */
-  cro_tcp *tcp;
-  int fn, self;
-  int err;
-  bool closed;
-  cro_tried *tried; /* when it failed: every address */
-  size_t tried_count;
-  char address[128];
-} connecting_box;
-
-/* The error on top learns which addresses were tried: err.tried. */
-static void add_tried(lua_State *L, const connecting_box *box)
-{
-  lua_createtable(L, (int)box->tried_count, 0);
-  for (size_t i = 0; i < box->tried_count; i++) {
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, box->tried[i].host);
-    lua_setfield(L, -2, "host");
-    lua_pushstring(L, cro_err_kind(box->tried[i].err));
-    lua_setfield(L, -2, "kind");
-    lua_pushstring(L, cro_err_text(box->tried[i].err));
-    lua_setfield(L, -2, "message");
-    lua_rawseti(L, -2, (int)i + 1);
-  }
-  lua_setfield(L, -2, "tried");
-}
-
-static int connecting_open(lua_State *L, lcro_entry *entry)
-{
-  connecting_box *box = (connecting_box *)entry;
-
-  lua_rawgeti(L, LUA_REGISTRYINDEX, box->fn);
-  if (box->err != 0) {
-    lua_pushnil(L);
-    lcro_push_error(L, box->err, "connect", cro_bytes_of(box->address));
-    if (box->tried_count > 0)
-      add_tried(L, box);
-    return 3;
-  }
-  lcro_tcp_adopt(L, lcro_tcp_push(L, box->app), box->tcp);
-  box->tcp = NULL;
-  return 2;
-}
-
-static void connecting_left(lua_State *L, lcro_entry *entry, bool failed)
-{
-  connecting_box *box = (connecting_box *)entry;
-
-  (void)failed;
-  if (box->tcp != NULL)
-    lcro_tcp_abort(box->tcp);
-  box->tcp = NULL;
-  cro_free(box->tried);
-  box->tried = NULL;
-  box->tried_count = 0;
-  lcro_release(L, &box->fn);
-  lcro_release(L, &box->self);
-}
-
-static const lcro_entry_ops connecting_ops = { .open = connecting_open,
-                                               .left = connecting_left };
-
-/* Without memory the error says less. */
-static void keep_tried(connecting_box *box)
-{
-  cro_tried one;
-  size_t count = 0;
-
-  while (cro_connect_tried(box->connecting, count, &one))
-    count++;
-  if (count > 0)
-    box->tried = cro_alloc(count * sizeof *box->tried);
-  if (box->tried == NULL)
-    return;
-  for (size_t i = 0; i < count; i++)
-    (void)cro_connect_tried(box->connecting, i, &box->tried[i]);
-  box->tried_count = count;
-}
-
-static void connected(void *arg, int err, cro_tcp *tcp)
-{
-  connecting_box *box = arg;
-
-  if (err != 0 && box->connecting != NULL && !box->closed)
-    keep_tried(box);
-  box->connecting = NULL;
-  box->tcp = tcp;
-  box->err = err;
-  if (box->closed) {
-    connecting_left(box->app->L, &box->entry, true);
-    return;
-  }
-  (void)lcro_fiber_deliver(box->app, &box->entry);
-}
-
-/* connecting:close(): gives up; fn is not called. */
-static int l_connecting_close(lua_State *L)
-{
-  connecting_box *box = luaL_checkudata(L, 1, connecting_class);
-
-  (void)L;
-  box->closed = true;
-  if (box->connecting != NULL)
-    cro_connect_cancel(box->connecting);
-  return 0;
-}
-
-static int l_connecting_gc(lua_State *L)
-{
-  return l_connecting_close(L);
-}
-
-static const luaL_Reg connecting_methods[] = {
-  { "close", l_connecting_close },
-  { NULL, NULL },
-};
-
-static void read_connect(lua_State *L, cro_connect_options *options)
-{
-  memset(options, 0, sizeof *options);
-  options->path = lcro_opt_bytes(L, 1, "path", CRO_B(""));
-  options->host = lcro_opt_bytes(L, 1, "host", CRO_B("localhost"));
-  options->port = (int)lcro_opt_number(L, 1, "port", 0);
-  options->timeout = (uint64_t)(lcro_opt_number(L, 1, "timeout", 0) * 1000);
-  options->nodelay = lcro_opt_bool(L, 1, "nodelay", false);
-  options->keep_alive = (unsigned)lcro_opt_number(L, 1, "keep_alive", 0);
-  options->local_host = lcro_opt_bytes(L, 1, "local_host", CRO_B(""));
-  options->local_port = (int)lcro_opt_number(L, 1, "local_port", 0);
-}
-
-/* core.tcp_connect(options, fn(connection or nil, err)) */
-static int l_core_tcp_connect(lua_State *L)
-{
-  lcro_app *app = lcro_app_running(L, "tcp.connect");
-  cro_connect_options options;
-  connecting_box *box;
-  int rc;
-
-  luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
-  read_connect(L, &options);
-  box = lua_newuserdata(L, sizeof *box);
-  memset(box, 0, sizeof *box);
-  lcro_entry_init(&box->entry, &connecting_ops);
-  box->app = app;
-  box->fn = box->self = LUA_NOREF;
-  luaL_getmetatable(L, connecting_class);
-  lua_setmetatable(L, -2);
-  describe(box->address, options.path, options.host, options.port);
-  box->fn = lcro_anchor(L, 2);
-  box->self = lcro_anchor(L, 3);
-  rc = cro_connect(&box->connecting, app->loop, &options, connected, box);
-  if (rc < 0)
-    connected(box, rc, NULL);
-  return 1;
-}
-
 void lcro_open_listen(lua_State *L)
 {
   lcro_class(L, listener_class, listener_methods, l_listener_gc);
-  lcro_class(L, connecting_class, connecting_methods, l_connecting_gc);
   lua_pushcfunction(L, l_core_tcp_listen);
   lua_setfield(L, -2, "tcp_listen");
-  lua_pushcfunction(L, l_core_tcp_connect);
-  lua_setfield(L, -2, "tcp_connect");
 }

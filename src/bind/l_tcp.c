@@ -2,14 +2,15 @@
 #include "bind/tcp.h"
 
 #include "base/alloc.h"
+#include "bind/tls.h"
 
 #include <stdio.h>
 
-static const char connection_class[] = "cro.connection";
+const char lcro_connection_class[] = "cro.connection";
 
 lcro_tcp *lcro_check_tcp(lua_State *L, int index)
 {
-  return luaL_checkudata(L, index, connection_class);
+  return luaL_checkudata(L, index, lcro_connection_class);
 }
 
 /* --- the connection box
@@ -44,6 +45,8 @@ static void on_closed(void *arg, cro_tcp *tcp, int err)
   box->err = err;
   cro_list_remove(&box->node);
   detach_head(box);
+  if (box->wrap != NULL)
+    lcro_wrap_closed(box->wrap, err);
   lcro_callback_fire(&box->drain, err); /* 0: closed behind the queue, all is sent */
   lcro_callback_fire(&box->closed, err);
   if (box->chain != NULL) {
@@ -60,7 +63,7 @@ lcro_tcp *lcro_tcp_push(lua_State *L, lcro_app *app)
 
   *box = (lcro_tcp){ .app = app, .self = LUA_NOREF, .port = -1, .local_port = -1 };
   cro_list_init(&box->node);
-  luaL_getmetatable(L, connection_class);
+  luaL_getmetatable(L, lcro_connection_class);
   lua_setmetatable(L, -2);
   return box;
 }
@@ -430,8 +433,10 @@ static const luaL_Reg connection_methods[] = {
 
 void lcro_open_tcp(lua_State *L)
 {
-  lcro_class(L, connection_class, connection_methods, l_connection_gc);
+  lcro_class(L, lcro_connection_class, connection_methods, l_connection_gc);
   lua_pushcfunction(L, l_core_stream_adopt);
   lua_setfield(L, -2, "stream_adopt");
   lcro_open_listen(L);
+  lcro_open_connect(L);
+  lcro_open_tls(L);
 }

@@ -8,6 +8,9 @@
 typedef struct lcro_tcp_head lcro_tcp_head;
 typedef struct lcro_loose lcro_loose; /* see l_chain.c */
 
+/* The name of the class of connection boxes. */
+extern const char lcro_connection_class[];
+
 typedef struct lcro_tcp {
   lcro_app *app;
   cro_tcp *tcp;               /* NULL once the socket is gone */
@@ -15,11 +18,12 @@ typedef struct lcro_tcp {
   struct lcro_tcp_head *head; /* what writes go through; NULL: none yet, or gone */
   lcro_outlet *in;            /* events of start */
   lcro_callback *drain, *closed;
-  lcro_outlet *chain; /* ended when the socket is gone: a chain of C parts only */
-  int err;            /* why it closed */
-  lcro_loose *loose;  /* stands in for it in chains without a socket end; or NULL */
-  cro_list node;      /* in app->tcps while the socket lives */
-  int self;           /* anchors the box while the socket lives */
+  lcro_outlet *chain;     /* ended when the socket is gone: a chain of C parts only */
+  int err;                /* why it closed */
+  struct lcro_wrap *wrap; /* a handshake that Lua waits for; see l_tls_wrap.c */
+  lcro_loose *loose;      /* stands in for it in chains without a socket end; or NULL */
+  cro_list node;          /* in app->tcps while the socket lives */
+  int self;               /* anchors the box while the socket lives */
   char host[64], local_host[64];
   int port, local_port;
 } lcro_tcp;
@@ -39,6 +43,9 @@ void lcro_tcp_adopt(lua_State *L, lcro_tcp *box, cro_tcp *tcp);
  */
 void lcro_read_listen(lua_State *L, cro_listen_options *options);
 
+/* Where a listener or a connection is to be, for messages. */
+void lcro_describe_place(char out[128], cro_bytes path, cro_bytes host, int port);
+
 /* Resets a connection. */
 void lcro_tcp_abort(cro_tcp *tcp);
 
@@ -48,7 +55,8 @@ void lcro_loose_forget(lcro_loose *loose);
 /* At the end: the stages of chains without a socket. */
 void lcro_chains_close(lcro_app *app);
 
-/* Opener as in core.h: listening and connecting. */
+/* Openers as in core.h. */
 void lcro_open_listen(lua_State *L);
+void lcro_open_connect(lua_State *L);
 
 #endif

@@ -1,0 +1,91 @@
+/* l_tls_info.c - what a connection box tells of TLS: what was agreed on, who the peer
+ * is. */
+#include "bind/tls.h"
+
+static void set_text(lua_State *L, const char *key, const char *text)
+{
+  if (text == NULL)
+    return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+static void set_bytes(lua_State *L, const char *key, cro_bytes bytes)
+{
+  if (bytes.len == 0)
+    return;
+  lcro_pushbytes(L, bytes);
+  lua_setfield(L, -2, key);
+}
+
+static void set_bool(lua_State *L, const char *key, bool value)
+{
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, key);
+}
+
+static void set_seconds(lua_State *L, const char *key, int64_t value)
+{
+  lua_pushnumber(L, (lua_Number)value);
+  lua_setfield(L, -2, key);
+}
+
+/* connection:tls_info() -> { version =, cipher =, alpn =, server_name =, resumed =,
+ * verified = }; nil without TLS, and when it has closed */
+static int l_connection_tls_info(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+  const cro_tls_info *info = box->tcp != NULL ? cro_tcp_conn(box->tcp)->tls : NULL;
+
+  if (info == NULL)
+    return 0;
+  lua_createtable(L, 0, 8);
+  set_text(L, "version", info->version);
+  set_text(L, "cipher", info->cipher);
+  set_bytes(L, "alpn", info->alpn);
+  set_bytes(L, "server_name", info->server_name);
+  set_bool(L, "resumed", info->resumed);
+  set_bool(L, "verified", info->verified);
+  return 1;
+}
+
+/* connection:tls_peer() -> { subject =, issuer =, common_name =, serial =, fingerprint
+ * =, names =, pem =, not_before =, not_after = }; or nil, err: kind "not_found" when it
+ * has shown no certificate */
+static int l_connection_tls_peer(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+  cro_tls_peer peer;
+  int rc = CRO_E_CLOSED;
+
+  if (box->tcp != NULL)
+    rc = cro_tls_peer_of(box->tcp, &peer);
+  if (rc != 0)
+    return lcro_fail(L, rc, "peer", (cro_bytes){ NULL, 0 });
+  lua_createtable(L, 0, 9);
+  set_bytes(L, "subject", peer.subject);
+  set_bytes(L, "issuer", peer.issuer);
+  set_bytes(L, "common_name", peer.common_name);
+  set_bytes(L, "serial", peer.serial);
+  set_bytes(L, "fingerprint", peer.fingerprint);
+  set_bytes(L, "names", peer.names);
+  set_bytes(L, "pem", peer.pem);
+  set_seconds(L, "not_before", peer.not_before);
+  set_seconds(L, "not_after", peer.not_after);
+  return 1;
+}
+
+static const luaL_Reg connection_methods[] = {
+  { "tls_info", l_connection_tls_info },
+  { "tls_peer", l_connection_tls_peer },
+  { NULL, NULL },
+};
+
+/* They join the methods that l_tcp.c has given the class. */
+void lcro_open_tls_info(lua_State *L)
+{
+  luaL_getmetatable(L, lcro_connection_class);
+  lua_getfield(L, -1, "__index");
+  luaL_register(L, NULL, connection_methods);
+  lua_pop(L, 2);
+}
