@@ -56,16 +56,25 @@ static void hand_on_ready(cro_h2 *h2)
     hand_on(h2, CRO_CONTAINER(node, cro_h2_stream, todo));
 }
 
-static void read_slice(cro_h2 *h2, cro_bytes part)
+static void read_part(cro_h2 *h2, cro_bytes part)
 {
   ssize_t n;
 
-  cro_h2_judge(h2, part);
   h2->reading = true;
   n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)part.at, part.len);
   h2->reading = false;
   if (h2->state == CRO_H2_OPEN && n < 0)
     cro_h2_give_up(h2, (int)n);
+}
+
+static void read_slice(cro_h2 *h2, cro_bytes slice)
+{
+  while (slice.len > 0 && h2->state == CRO_H2_OPEN) {
+    cro_bytes part = cro_h2_meter_next(&h2->meter, &slice);
+
+    if (part.len > 0 && h2->state == CRO_H2_OPEN)
+      read_part(h2, part);
+  }
   cro_h2_reap(h2);
   if (h2->state == CRO_H2_OPEN)
     cro_h2_judge_acks(h2);

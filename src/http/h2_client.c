@@ -85,7 +85,8 @@ static void ask(cro_h2_client *client, uint64_t now)
 {
   client->asked = true;
   client->asked_at = now;
-  (void)nghttp2_submit_ping(client->session, NGHTTP2_FLAG_NONE, NULL);
+  cro_h2_client_must(client,
+                     nghttp2_submit_ping(client->session, NGHTTP2_FLAG_NONE, NULL));
   cro_h2_client_flush_later(client);
 }
 
@@ -209,18 +210,24 @@ static void read_part(cro_h2_client *client, cro_bytes part)
   client->running = true;
   n = nghttp2_session_mem_recv(client->session, (const uint8_t *)part.at, part.len);
   client->running = false;
-  if (n < 0)
-    cro_h2_client_abort(client, error_of(client, n));
+  if (n >= 0)
+    return;
+  client->failing = true;
+  cro_h2_client_abort(client, error_of(client, n));
 }
 
-static void charge_meter(cro_h2_client *client)
+/* A frame begins. */
+static void on_frame(void *arg, const nghttp2_frame_hd *hd, const uint8_t *payload)
 {
-  unsigned worthless = client->meter.worthless;
+  cro_h2_client *client = arg;
+  bool continues = hd->type == NGHTTP2_CONTINUATION;
 
-  client->meter.worthless = 0;
-  cro_h2_client_charge(client, worthless);
-  if (client->meter.flooded)
+  (void)payload;
+  client->continuations = continues ? client->continuations + 1 : 0;
+  if (client->continuations > CRO_H2_CONTINUATIONS_MAX)
     cro_h2_client_terminate(client, NGHTTP2_ENHANCE_YOUR_CALM, CRO_E_PROTOCOL);
+  if (cro_h2_is_worthless(hd))
+    cro_h2_client_charge(client, 1);
 }
 
 static void read_bytes(cro_h2_client *client, cro_bytes in)
@@ -229,7 +236,6 @@ static void read_bytes(cro_h2_client *client, cro_bytes in)
   while (in.len > 0 && client->state == CRO_H2_CLIENT_OPEN) {
     cro_bytes part = cro_h2_meter_next(&client->meter, &in);
 
-    charge_meter(client);
     if (part.len > 0 && client->state == CRO_H2_CLIENT_OPEN)
       read_part(client, part);
     cro_h2_client_judge(client);
@@ -315,7 +321,10 @@ int cro_h2_client_create(cro_h2_client **out, const cro_h2_client_config *config
   cro_list_init(&client->over);
   cro_stage_init(&client->reader, &reader_ops);
   cro_h2_client_writer_init(client);
+  client->meter = (cro_h2_meter){ .on_frame = on_frame, .arg = client };
+  cro_h2_memory_init(&client->memory);
   if (cro_h2_client_make_session(client) != 0) {
+    cro_h2_memory_free(&client->memory);
     cro_free(client);
     return CRO_E_NOMEM;
   }
@@ -328,7 +337,9 @@ void cro_h2_client_let_go(cro_h2_client *client)
   if (--client->holds > 0)
     return;
   cro_h2_call_forget_all(client);
-  nghttp2_session_del(client->session);
+  if (!client->failing)
+    nghttp2_session_del(client->session);
+  cro_h2_memory_free(&client->memory);
   cro_buf_free(&client->out);
   cro_free(client);
 }
@@ -347,8 +358,6 @@ cro_stage *cro_h2_client_writer(cro_h2_client *client)
   return &client->writer;
 }
 
-/* Not NO_RFC7540_PRIORITIES: nghttp2 1.52 frees what it still points to when memory is
- * out in the order of DATA that comes with it. */
 static int announce(cro_h2_client *client)
 {
   const cro_h2_client_config *config = client->config;
@@ -357,6 +366,7 @@ static int announce(cro_h2_client *client)
     { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)config->h2->max_streams },
     { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)config->h2->stream_window },
     { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)config->limits->header_bytes },
+    { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
   };
   int rc = nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, entries,
                                    sizeof entries / sizeof *entries);
@@ -379,10 +389,7 @@ void cro_h2_client_start(cro_h2_client *client)
   conn->flush_arg = client;
   conn->on_deadline = on_deadline;
   conn->deadline_arg = client;
-  if (announce(client) != 0) {
-    cro_h2_client_abort(client, CRO_E_NOMEM);
-    return;
-  }
+  cro_h2_client_must(client, announce(client));
   cro_h2_client_rearm(client);
   cro_h2_client_flush_later(client);
 }
@@ -405,9 +412,11 @@ void cro_h2_client_end(cro_h2_client *client)
   if (!takes_requests(client))
     return;
   client->leaving = true;
-  (void)nghttp2_submit_goaway(client->session, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(client->session),
-                              NGHTTP2_NO_ERROR, NULL, 0);
+  cro_h2_client_must(
+      client,
+      nghttp2_submit_goaway(client->session, NGHTTP2_FLAG_NONE,
+                            nghttp2_session_get_last_proc_stream_id(client->session),
+                            NGHTTP2_NO_ERROR, NULL, 0));
   for (node = client->waiting.next; node != &client->waiting; node = next) {
     next = node->next;
     cro_h2_call_end(CRO_CONTAINER(node, cro_h2_call, todo), CRO_E_AGAIN);

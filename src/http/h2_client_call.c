@@ -45,11 +45,11 @@ static size_t debt_of(const cro_h2_call *call, const cro_body *body)
 
 static void give_back(cro_h2_call *call, size_t n)
 {
-  nghttp2_session *session = call->client->session;
+  cro_h2_client *client = call->client;
 
   call->owed -= n;
-  if (n > 0)
-    (void)nghttp2_session_consume(session, call->id, n);
+  if (n > 0 && !client->failing)
+    cro_h2_client_must(client, nghttp2_session_consume(client->session, call->id, n));
 }
 
 void cro_h2_call_credit(cro_h2_call *call)
@@ -64,12 +64,14 @@ void cro_h2_call_credit(cro_h2_call *call)
     give_back(call, call->owed - debt);
 }
 
-/* The stream takes no more: what is left of it must not hold up the others. */
-static void settle_debt(cro_h2_call *call)
+void cro_h2_call_settle_debt(cro_h2_call *call)
 {
-  if (call->owed > 0)
-    (void)nghttp2_session_consume_connection(call->client->session, call->owed);
+  cro_h2_client *client = call->client;
+  size_t n = call->owed;
+
   call->owed = 0;
+  if (n > 0 && !client->failing)
+    cro_h2_client_must(client, nghttp2_session_consume_connection(client->session, n));
 }
 
 /* --- endings -------------------------------------------------------------------------
@@ -83,7 +85,7 @@ void cro_h2_call_end(cro_h2_call *call, int err)
     return;
   call->over = true;
   call->err = err;
-  settle_debt(call);
+  cro_h2_call_settle_debt(call);
   if (call->waits)
     client->queued--;
   call->waits = false;
@@ -101,8 +103,9 @@ void cro_h2_call_reset(cro_h2_call *call, uint32_t code, int err)
   if (call->over)
     return;
   call->code = code;
-  if (call->has_stream)
-    (void)nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->id, code);
+  if (call->has_stream && !client->failing)
+    cro_h2_client_must(client, nghttp2_submit_rst_stream(
+                                   client->session, NGHTTP2_FLAG_NONE, call->id, code));
   cro_h2_call_end(call, err);
 }
 

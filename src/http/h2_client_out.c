@@ -58,6 +58,7 @@ static int gather(cro_h2_client *client)
     }
   }
   client->running = false;
+  client->failing |= n < 0;
   return n < 0 ? error_of(client, n) : 0;
 }
 
@@ -69,6 +70,14 @@ static int push_gathered(cro_h2_client *client)
 
   client->out_full = rc == CRO_FULL;
   return rc;
+}
+
+void cro_h2_client_must(cro_h2_client *client, int rc)
+{
+  if (rc != NGHTTP2_ERR_NOMEM)
+    return;
+  client->failing = true;
+  cro_h2_client_abort(client, CRO_E_NOMEM);
 }
 
 static bool may_write(const cro_h2_client *client)
@@ -107,7 +116,7 @@ void cro_h2_client_terminate(cro_h2_client *client, uint32_t code, int err)
   client->state = CRO_H2_CLIENT_ENDING;
   client->leaving = true;
   client->err = err;
-  (void)nghttp2_session_terminate_session(client->session, code);
+  cro_h2_client_must(client, nghttp2_session_terminate_session(client->session, code));
   cro_h2_call_end_all(client, err);
   cro_h2_client_flush_later(client);
 }

@@ -1,4 +1,3 @@
-#include "base/alloc.h"
 #include "base/check.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -169,9 +168,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
   int rc;
 
   (void)flags;
-  (void)arg;
   if (call == NULL || call->over) {
-    (void)nghttp2_session_consume_connection(session, length);
+    cro_h2_client_must(arg, nghttp2_session_consume_connection(session, length));
     return 0;
   }
   call->owed += length;
@@ -192,9 +190,7 @@ static void end_body(cro_h2_call *call)
   if (call->over || !call->head_done)
     return;
   call->received = true;
-  if (call->owed > 0) /* what is left of it must not hold up the others */
-    (void)nghttp2_session_consume_connection(call->client->session, call->owed);
-  call->owed = 0;
+  cro_h2_call_settle_debt(call);
   cro_body_end(call->request->response->incoming);
   if (call->continue_due && !call->over) { /* the answer came instead of a 100 */
     call->sent = true;
@@ -453,32 +449,6 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 /* --- nghttp2's session ---------------------------------------------------------------
  */
 
-static void *mem_malloc(size_t size, void *arg)
-{
-  (void)arg;
-  return cro_alloc(size > 0 ? size : 1);
-}
-
-static void mem_free(void *block, void *arg)
-{
-  (void)arg;
-  cro_free(block);
-}
-
-static void *mem_calloc(size_t count, size_t size, void *arg)
-{
-  (void)arg;
-  if (size > 0 && count > SIZE_MAX / size)
-    return NULL;
-  return cro_alloc_zero(count * size > 0 ? count * size : 1);
-}
-
-static void *mem_realloc(void *block, size_t size, void *arg)
-{
-  (void)arg;
-  return cro_realloc(block, size > 0 ? size : 1);
-}
-
 static void set_callbacks(nghttp2_session_callbacks *to)
 {
   nghttp2_session_callbacks_set_on_begin_headers_callback(to, on_begin_headers);
@@ -497,15 +467,11 @@ static void set_options(nghttp2_option *to, const cro_h2_limits *limits)
   nghttp2_option_set_no_auto_window_update(to, 1);
   nghttp2_option_set_max_reserved_remote_streams(to, (uint32_t)limits->max_streams);
   nghttp2_option_set_max_outbound_ack(to, (size_t)limits->queued_acks);
-  /* It counts each piece of one; the meter counts frames. */
-  nghttp2_option_set_max_continuations(to, 4 * CRO_H2_CONTINUATIONS_MAX);
+  nghttp2_option_set_max_continuations(to, CRO_H2_CONTINUATIONS_TOLD);
 }
 
 int cro_h2_client_make_session(cro_h2_client *client)
 {
-  static nghttp2_mem memory = {
-    NULL, mem_malloc, mem_free, mem_calloc, mem_realloc,
-  };
   nghttp2_session_callbacks *callbacks = NULL;
   nghttp2_option *option = NULL;
   int rc = nghttp2_session_callbacks_new(&callbacks);
@@ -516,7 +482,7 @@ int cro_h2_client_make_session(cro_h2_client *client)
     set_callbacks(callbacks);
     set_options(option, client->config->h2);
     rc = nghttp2_session_client_new3(&client->session, callbacks, client, option,
-                                     &memory);
+                                     &client->memory.mem);
   }
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);

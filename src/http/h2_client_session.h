@@ -17,9 +17,8 @@
 #define CRO_HTTP_H2_CLIENT_SESSION_H
 
 #include "http/h2_client.h"
+#include "http/h2_memory.h"
 #include "http/h2_meter.h"
-
-#include <nghttp2/nghttp2.h>
 
 typedef enum cro_h2_client_state {
   CRO_H2_CLIENT_OPEN,   /* frames go both ways */
@@ -30,6 +29,7 @@ typedef enum cro_h2_client_state {
 struct cro_h2_client {
   cro_stage reader, writer;
   const cro_h2_client_config *config;
+  cro_h2_memory memory;
   nghttp2_session *session;
   cro_h2_client_state state;
   unsigned holds; /* stages taken and alive */
@@ -43,6 +43,7 @@ struct cro_h2_client {
   bool acknowledged; /* the peer has acknowledged our SETTINGS */
   bool leaving;      /* GOAWAY came or was sent: no request more */
   bool asked;        /* a PING is out */
+  bool failing;      /* nghttp2 has failed: it is not called any more */
   int err;           /* why nghttp2 was told to fail, or the connection ends */
   unsigned streams;  /* of ours, that nghttp2 has not closed */
   unsigned open;     /* requests that are not released, waiting ones too */
@@ -53,10 +54,11 @@ struct cro_h2_client {
   cro_list over;     /* of todo: the request is to be released */
   cro_buf out;       /* frames, while they are gathered */
   cro_h2_tokens glitches, resets;
-  cro_h2_frame_meter meter;
-  uint64_t free_updates; /* small WINDOW_UPDATEs our DATA gives cause for */
-  uint64_t began_at;     /* ms: the preface */
-  uint64_t heard_at;     /* the last byte of the peer, or since when we wait for one */
+  cro_h2_meter meter;
+  unsigned continuations; /* in a row */
+  uint64_t free_updates;  /* small WINDOW_UPDATEs our DATA gives cause for */
+  uint64_t began_at;      /* ms: the preface */
+  uint64_t heard_at;      /* the last byte of the peer, or since when we wait for one */
   uint64_t asked_at;
   uint64_t armed_at; /* the connection's deadline; UINT64_MAX: none */
 };
@@ -129,6 +131,10 @@ int cro_h2_client_send_data(nghttp2_session *session, nghttp2_frame *frame,
                             const uint8_t *head, size_t length,
                             nghttp2_data_source *source, void *arg);
 
+/* What nghttp2 answered outside of reading and writing: without memory for it the
+ * connection ends. */
+void cro_h2_client_must(cro_h2_client *client, int rc);
+
 /* GOAWAY(code), and nothing is read any more; every request ends with `err`. May be
  * called while nghttp2 runs. */
 void cro_h2_client_terminate(cro_h2_client *client, uint32_t code, int err);
@@ -175,6 +181,10 @@ void cro_h2_call_forget_all(cro_h2_client *client);
 
 /* Gives the peer as much of its window back as there is room for. */
 void cro_h2_call_credit(cro_h2_call *call);
+
+/* The stream brings no more: what nobody has taken of it must not hold up the others.
+ */
+void cro_h2_call_settle_debt(cro_h2_call *call);
 
 /* --- h2_client_write.c ------------------------------------------------- */
 

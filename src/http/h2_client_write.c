@@ -230,7 +230,8 @@ void cro_h2_call_pump(cro_h2_call *call)
     cro_h2_call_reset(call, NGHTTP2_CANCEL, rc);
   else if (call->deferred && !call->continue_due) {
     call->deferred = false;
-    (void)nghttp2_session_resume_data(call->client->session, call->id);
+    cro_h2_client_must(call->client,
+                       nghttp2_session_resume_data(call->client->session, call->id));
   }
   cro_h2_client_flush_later(call->client);
 }
@@ -263,8 +264,10 @@ static int submit(cro_h2_call *call, const nghttp2_nv *from, size_t count)
 
   if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE)
     return CRO_E_AGAIN;
-  if (id < 0)
+  if (id < 0) {
+    cro_h2_client_must(call->client, id);
     return CRO_E_NOMEM;
+  }
   call->id = call->request->stream = id;
   call->has_stream = true;
   call->client->streams++;

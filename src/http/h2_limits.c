@@ -4,50 +4,18 @@
 #include "http/h2_session.h"
 
 enum {
-  token = 1000,      /* buckets count in thousandths */
   tiny_update = 256, /* WINDOW_UPDATEs below cost something */
   free_per_data = 2, /* but so many for each DATA frame of ours */
   free_most = 1000,
   late_ms = 2000 /* after the end of a stream */
 };
 
-static void fill(cro_h2_bucket *bucket, uint64_t burst, uint64_t rate, uint64_t now)
-{
-  uint64_t ms = now - bucket->at, most = burst * token;
-
-  bucket->at = now;
-  if (rate > 0 && ms >= most / rate) /* a token a second is one thousandth a ms */
-    bucket->tokens = most;
-  else
-    bucket->tokens += ms * rate;
-  if (bucket->tokens > most)
-    bucket->tokens = most;
-}
-
-static bool take(cro_h2_bucket *bucket)
-{
-  if (bucket->tokens < token)
-    return false;
-  bucket->tokens -= token;
-  return true;
-}
-
-void cro_h2_limits_init(cro_h2 *h2)
-{
-  const cro_h2_limits *limits = h2->config->h2;
-  uint64_t now = cro_h2_now(h2);
-
-  h2->skip = sizeof CRO_H2_PREFACE - 1;
-  h2->resets = (cro_h2_bucket){ limits->reset_burst * token, now };
-  h2->glitches = (cro_h2_bucket){ limits->glitch_burst * token, now };
-}
-
 void cro_h2_charge_reset(cro_h2 *h2)
 {
   const cro_h2_limits *limits = h2->config->h2;
 
-  fill(&h2->resets, limits->reset_burst, limits->reset_rate, cro_h2_now(h2));
-  if (!take(&h2->resets))
+  if (!cro_h2_tokens_take(&h2->resets, limits->reset_burst, limits->reset_rate,
+                          cro_h2_now(h2)))
     cro_h2_terminate(h2, NGHTTP2_ENHANCE_YOUR_CALM, CRO_E_LIMIT, "too many resets");
 }
 
@@ -55,8 +23,8 @@ void cro_h2_charge_glitch(cro_h2 *h2)
 {
   const cro_h2_limits *limits = h2->config->h2;
 
-  fill(&h2->glitches, limits->glitch_burst, limits->glitch_rate, cro_h2_now(h2));
-  if (!take(&h2->glitches))
+  if (!cro_h2_tokens_take(&h2->glitches, limits->glitch_burst, limits->glitch_rate,
+                          cro_h2_now(h2)))
     cro_h2_terminate(h2, NGHTTP2_ENHANCE_YOUR_CALM, CRO_E_LIMIT,
                      "too many frames worth nothing");
 }
@@ -81,6 +49,86 @@ static void watch_block(cro_h2 *h2, const nghttp2_frame_hd *hd)
   h2->in_block = true;
   h2->block_at = cro_h2_now(h2);
   cro_h2_wait(h2, CRO_WAIT_HEADER, h2->config->timeouts->header);
+}
+
+static void count_continuations(cro_h2 *h2, const nghttp2_frame_hd *hd)
+{
+  h2->continuations = hd->type == NGHTTP2_CONTINUATION ? h2->continuations + 1 : 0;
+  if (h2->continuations > CRO_H2_CONTINUATIONS_MAX)
+    cro_h2_terminate(h2, NGHTTP2_ENHANCE_YOUR_CALM, CRO_E_LIMIT,
+                     "too many CONTINUATION frames");
+}
+
+static int32_t next_of(const cro_h2 *h2)
+{
+  int32_t highest = h2->meter.highest;
+
+  return highest == 0 ? 1 : highest < INT32_MAX - 2 ? highest + 2 : INT32_MAX;
+}
+
+/* Streams the peer left out when it opened a higher one. */
+static void note_skipped(cro_h2 *h2, int32_t id)
+{
+  cro_h2_range *at = &h2->skipped[h2->skips++ % CRO_H2_SKIPS_KEPT];
+
+  *at = (cro_h2_range){ h2->meter.highest + 1, id - 1 };
+}
+
+static bool was_skipped(const cro_h2 *h2, int32_t id)
+{
+  for (size_t i = 0; i < CRO_H2_SKIPS_KEPT; i++)
+    if (id >= h2->skipped[i].from && id <= h2->skipped[i].to)
+      return true;
+  return false;
+}
+
+static bool was_ended(const cro_h2 *h2, int32_t id)
+{
+  for (size_t i = 0; i < CRO_H2_ENDS_KEPT; i++)
+    if (h2->ended_ids[i] == id)
+      return true;
+  return false;
+}
+
+void cro_h2_note_end(cro_h2 *h2, int32_t id)
+{
+  h2->ended_ids[h2->ends++ % CRO_H2_ENDS_KEPT] = id;
+}
+
+/* RFC 9113 5.1 and 5.1.1, as far back as is remembered: nghttp2 passes over what comes
+ * on a stream that it has forgotten. What we have reset ourselves is not remembered:
+ * that may be on its way still. */
+static void judge_turn(cro_h2 *h2, const nghttp2_frame_hd *hd)
+{
+  int32_t id = hd->stream_id;
+  bool skipped;
+
+  if (hd->type == NGHTTP2_HEADERS && id > next_of(h2))
+    note_skipped(h2, id);
+  if (id == 0 || id > h2->meter.highest ||
+      nghttp2_session_find_stream(h2->session, id) != NULL)
+    return;
+  skipped = was_skipped(h2, id);
+  if (skipped && hd->type == NGHTTP2_HEADERS)
+    cro_h2_terminate(h2, NGHTTP2_PROTOCOL_ERROR, CRO_E_PROTOCOL,
+                     "a stream below one that was opened");
+  else if (skipped || was_ended(h2, id))
+    cro_h2_terminate(h2, NGHTTP2_STREAM_CLOSED, CRO_E_PROTOCOL,
+                     "a frame on a stream that has ended");
+}
+
+/* RFC 9113 6.3, and what is left of RFC 7540 5.3.1: nghttp2 passes over the frame where
+ * nobody wants those priorities. */
+static void judge_priority(cro_h2 *h2, const nghttp2_frame_hd *hd,
+                           const uint8_t *payload)
+{
+  int32_t parent = payload == NULL ? 0
+                                   : (payload[0] & 0x7f) << 24 | payload[1] << 16 |
+                                         payload[2] << 8 | payload[3];
+
+  if (hd->stream_id == 0 || parent == hd->stream_id)
+    cro_h2_terminate(h2, NGHTTP2_PROTOCOL_ERROR, CRO_E_PROTOCOL,
+                     "PRIORITY of no stream, or below itself");
 }
 
 static void judge_frame(cro_h2 *h2, const nghttp2_frame_hd *hd)
@@ -118,35 +166,32 @@ static void judge_frame(cro_h2 *h2, const nghttp2_frame_hd *hd)
   }
 }
 
-static void judge_head(cro_h2 *h2)
+/* nghttp2 passes over some frames without a word; here each one is seen. */
+static void judge(void *arg, const nghttp2_frame_hd *hd, const uint8_t *payload)
 {
-  const uint8_t *at = h2->head;
-  nghttp2_frame_hd hd = { .length = (size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2],
-                          .type = at[3],
-                          .flags = at[4],
-                          .stream_id =
-                              (at[5] & 0x7f) << 24 | at[6] << 16 | at[7] << 8 | at[8] };
+  cro_h2 *h2 = arg;
 
-  h2->skip = (uint32_t)hd.length;
-  h2->head_len = 0;
+  if (h2->state != CRO_H2_OPEN)
+    return;
   if (h2->config->trace)
-    cro_h2_trace_begin(h2, &hd);
-  judge_frame(h2, &hd);
+    cro_h2_trace_begin(h2, hd);
+  count_continuations(h2, hd);
+  if (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS)
+    judge_turn(h2, hd);
+  if (hd->type == NGHTTP2_PRIORITY)
+    judge_priority(h2, hd, payload);
+  judge_frame(h2, hd);
 }
 
-/* nghttp2 passes over some frames without a word; here each one is seen. */
-void cro_h2_judge(cro_h2 *h2, cro_bytes in)
+void cro_h2_limits_init(cro_h2 *h2)
 {
-  while (in.len > 0 && h2->state == CRO_H2_OPEN) {
-    cro_bytes part = cro_bytes_take(&in, h2->skip);
+  const cro_h2_limits *limits = h2->config->h2;
+  uint64_t now = cro_h2_now(h2);
 
-    h2->skip -= (uint32_t)part.len;
-    part = cro_bytes_take(&in, h2->skip == 0 ? sizeof h2->head - h2->head_len : 0);
-    memcpy(h2->head + h2->head_len, part.at, part.len);
-    h2->head_len = (uint8_t)(h2->head_len + part.len);
-    if (h2->head_len == sizeof h2->head)
-      judge_head(h2);
-  }
+  h2->meter = (cro_h2_meter){ .on_frame = judge, .arg = h2 };
+  h2->meter.left = sizeof CRO_H2_PREFACE - 1;
+  cro_h2_tokens_init(&h2->resets, limits->reset_burst, now);
+  cro_h2_tokens_init(&h2->glitches, limits->glitch_burst, now);
 }
 
 void cro_h2_judge_update(cro_h2 *h2, uint32_t increment)

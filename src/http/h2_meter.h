@@ -1,14 +1,40 @@
-/* http/h2_meter.h - how often a peer may do what costs it nothing.
+/* http/h2_meter.h - each frame of a connection, seen before nghttp2 reads it.
  *
- * A bucket of tokens that fills again, and a look at the frames of a connection by
- * their headers alone: nghttp2 does not tell of those it passes over.
+ * nghttp2 passes over some frames without a word, so a session looks at their heads
+ * itself. It also counts each piece in which the head of a CONTINUATION comes as a
+ * frame (1.52): a meter hands it whole heads only, and keeps what has come of one.
+ *
+ * And a bucket of tokens that fills again, for what a peer may do so often.
  */
 #ifndef CRO_HTTP_H2_METER_H
 #define CRO_HTTP_H2_METER_H
 
 #include "base/bytes.h"
 
-#include <stdint.h>
+#include <nghttp2/nghttp2.h>
+
+/* CONTINUATIONs in a row (CVE-2024-27316, CVE-2024-28182); and what nghttp2, which
+ * counts more than frames, is told instead. */
+enum { CRO_H2_CONTINUATIONS_MAX = 8, CRO_H2_CONTINUATIONS_TOLD = 32 };
+
+typedef struct cro_h2_meter {
+  /* A frame begins; everything before it was read, unless it is of a kind whose turn
+   * does not matter. `payload` is that of a PRIORITY of five bytes, else NULL. */
+  void (*on_frame)(void *arg, const nghttp2_frame_hd *hd, const uint8_t *payload);
+  void *arg;
+  uint32_t left;   /* of the payload, or of the preface */
+  int32_t highest; /* stream of a HEADERS so far */
+  uint8_t have;    /* of the head that has come in part */
+  uint8_t head[14];
+} cro_h2_meter;
+
+/* Cuts off the beginning of `in` what nghttp2 may read now: call it and feed nghttp2
+ * until nothing is left of `in`. Empty when only part of a head has come. */
+cro_bytes cro_h2_meter_next(cro_h2_meter *meter, cro_bytes *in);
+
+/* True when the frame carries nothing: PING, SETTINGS and their like, types nobody
+ * knows, and no content that ends nothing. */
+bool cro_h2_is_worthless(const nghttp2_frame_hd *hd);
 
 /* Tokens in thousandths, as of `at` ms. */
 typedef struct cro_h2_tokens {
@@ -21,23 +47,5 @@ void cro_h2_tokens_init(cro_h2_tokens *tokens, uint64_t burst, uint64_t now);
 /* Takes one. False when there was none. */
 bool cro_h2_tokens_take(cro_h2_tokens *tokens, uint64_t burst, uint64_t rate,
                         uint64_t now);
-
-enum { CRO_H2_CONTINUATIONS_MAX = 8 }; /* CVE-2024-27316, CVE-2024-28182 */
-
-/* Zero at the begin of a connection (behind the preface). */
-typedef struct cro_h2_frame_meter {
-  unsigned char head[9]; /* of a frame whose head has come in part */
-  uint8_t have;          /* of it */
-  bool flooded;          /* more than so many CONTINUATIONs in a row have come */
-  unsigned continuations;
-  uint32_t left;      /* of the payload */
-  unsigned worthless; /* frames that carry nothing: PING, SETTINGS and their like,
-                         types nobody knows, and no content that ends nothing */
-} cro_h2_frame_meter;
-
-/* Cuts off the beginning of `in` what nghttp2 may read: it never gets less than the
- * whole head of a frame, for it counts the pieces of a CONTINUATION's head as so many
- * frames. Empty when nothing is left but part of a head, which the meter keeps. */
-cro_bytes cro_h2_meter_next(cro_h2_frame_meter *meter, cro_bytes *in);
 
 #endif

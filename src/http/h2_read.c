@@ -380,7 +380,7 @@ static void set_options(nghttp2_option *option)
 {
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
-  nghttp2_option_set_max_continuations(option, 8);
+  nghttp2_option_set_max_continuations(option, CRO_H2_CONTINUATIONS_TOLD);
   nghttp2_option_set_max_settings(option, 32);
   nghttp2_option_set_max_outbound_ack(option, never);
   nghttp2_option_set_stream_reset_rate_limit(option, never, never);

@@ -24,8 +24,7 @@
 
 #include "http/h2.h"
 #include "http/h2_memory.h"
-
-#include <nghttp2/nghttp2.h>
+#include "http/h2_meter.h"
 
 typedef enum cro_h2_state {
   CRO_H2_OPEN,   /* frames go both ways */
@@ -33,10 +32,12 @@ typedef enum cro_h2_state {
   CRO_H2_DEAD    /* closed or failed: nothing more is done */
 } cro_h2_state;
 
-/* Tokens in thousandths; refilled when looked at. */
-typedef struct cro_h2_bucket {
-  uint64_t tokens, at;
-} cro_h2_bucket;
+/* How far back it is known what became of a stream. */
+enum { CRO_H2_ENDS_KEPT = 32, CRO_H2_SKIPS_KEPT = 8 };
+
+typedef struct cro_h2_range {
+  int32_t from, to;
+} cro_h2_range;
 
 typedef enum cro_h2_drain_state {
   CRO_H2_NOT_DRAINING,
@@ -85,17 +86,20 @@ struct cro_h2 {
   uint64_t acks;         /* queued for what came */
   uint64_t free_updates; /* WINDOW_UPDATEs that cost nothing */
   unsigned pings_due;    /* of ours, not acknowledged */
-  cro_h2_bucket resets, glitches;
-  uint64_t began_at;         /* ms: the connection, */
-  uint64_t block_at;         /* an unfinished header block, */
-  uint64_t idle_at;          /* since when no stream is open, */
-  uint64_t closed_at;        /* the last end of a stream, */
-  uint64_t notice_at;        /* the first GOAWAY */
-  uint64_t armed_at;         /* the connection's deadline; UINT64_MAX: none */
-  int32_t last_id;           /* the highest stream of the peer that was taken on */
-  uint32_t skip;             /* bytes to the next frame's head */
-  uint8_t head[9], head_len; /* what has come of that */
-  cro_buf shown;             /* fields of the block that comes, for traces */
+  cro_h2_tokens resets, glitches;
+  uint64_t began_at;  /* ms: the connection, */
+  uint64_t block_at;  /* an unfinished header block, */
+  uint64_t idle_at;   /* since when no stream is open, */
+  uint64_t closed_at; /* the last end of a stream, */
+  uint64_t notice_at; /* the first GOAWAY */
+  uint64_t armed_at;  /* the connection's deadline; UINT64_MAX: none */
+  int32_t last_id;    /* the highest stream of the peer that was taken on */
+  cro_h2_meter meter;
+  unsigned continuations;                  /* in a row */
+  unsigned ends, skips;                    /* so far */
+  int32_t ended_ids[CRO_H2_ENDS_KEPT];     /* streams the peer has ended, not we */
+  cro_h2_range skipped[CRO_H2_SKIPS_KEPT]; /* streams it has left out */
+  cro_buf shown; /* fields of the block that comes, for traces */
 
   /* The stream that was looked for last: its fields come one after the other. */
   cro_h2_stream *recent;
@@ -312,8 +316,9 @@ void cro_h2_limits_init(cro_h2 *h2);
 void cro_h2_charge_reset(cro_h2 *h2);
 void cro_h2_charge_glitch(cro_h2 *h2);
 
-/* Looks at the heads of the frames that come: worth nothing, or not ending. */
-void cro_h2_judge(cro_h2 *h2, cro_bytes in);
+/* The peer has ended the stream, which nghttp2 forgets now. */
+void cro_h2_note_end(cro_h2 *h2, int32_t id);
+
 /* And at a WINDOW_UPDATE that was understood. */
 void cro_h2_judge_update(cro_h2 *h2, uint32_t increment);
 
