@@ -3,6 +3,9 @@
  * Every block is known. When an allocation fails inside nghttp2 (1.52), its session may
  * be left with pointers to what it has freed, and nghttp2_session_del follows them: a
  * session that has answered a fatal error is not deleted, its memory is freed.
+ *
+ * What one session has freed is kept for all of them, within a bound, until the last
+ * one is gone.
  */
 #ifndef CRO_HTTP_H2_MEMORY_H
 #define CRO_HTTP_H2_MEMORY_H
