@@ -31,8 +31,8 @@ describe("two chains of one connection #loop", function()
 
   --- A head that never ends: the deadline answers 408 and ends both, from the loop.
   local function time_out(on_parser, on_serializer)
-    chain("parser", "h1_request_parser", on_parser)
-    chain("serializer", "h1_response_serializer", on_serializer)
+    chain("parser", "http_request_parser", on_parser)
+    chain("serializer", "http_response_serializer", on_serializer)
     local clock = cro.test.clock()
     chains.parser:push "GET / HTTP/1.1\r\nHost"
     clock:advance(0.02)
@@ -72,11 +72,11 @@ describe("two chains of one connection #loop", function()
   it("are told of room once after a push that had to wait, and rest when nothing is to do", function()
     local taken
     local drained = cro.Promise.new()
-    chain("parser", "h1_request_parser", function(event, request)
+    chain("parser", "http_request_parser", function(event, request)
       if event ~= "value" then return end
       taken = chains.serializer:push(http.Response { request = request, status = 200, body = "x" })
     end)
-    chain("serializer", "h1_response_serializer", function(event)
+    chain("serializer", "http_response_serializer", function(event)
       if event == "value" then cro.sleep(0.02) end
       if event == "drain" then drained:keep() end
     end)

@@ -124,11 +124,17 @@ static int stream_open(lua_State *L, lcro_entry *entry)
   return 3;
 }
 
+/* A fiber is in it, or will be. */
+static bool inside(const lcro_entry *entry)
+{
+  return entry->fiber != NULL || !cro_list_empty(&entry->soon);
+}
+
 static void stream_pump(lcro_exchange *x)
 {
   const cro_body *body = &x->request->body;
 
-  if (x->reader->entry.fiber != NULL ||
+  if (inside(&x->reader->entry) ||
       (body->held.len == 0 && body->state == CRO_BODY_OPEN))
     return;
   (void)lcro_fiber_deliver(x->app, &x->reader->entry);

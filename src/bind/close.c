@@ -13,7 +13,7 @@ static void stop_servers(lcro_app *app)
   for (cro_list *node = app->servers.next; node != &app->servers; node = node->next) {
     cro_server *server = CRO_CONTAINER(node, lcro_server, node)->server;
 
-    if (cro_server_connections(server) > 0 || cro_server_listens(server))
+    if (cro_server_stats_of(server).connections > 0 || cro_server_listens(server))
       cro_server_stop(server, true, NULL, NULL);
   }
 }

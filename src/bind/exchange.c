@@ -76,13 +76,21 @@ void lcro_exchange_hold(lcro_exchange *x)
   x->holds++;
 }
 
+static void leave_tally(lcro_tally *tally)
+{
+  if (--tally->running == 0 && tally->left)
+    cro_free(tally);
+}
+
 static void settle(lua_State *L, lcro_exchange *x)
 {
   lcro_empty_boxes(L, x);
   lcro_release(L, &x->after);
   lcro_release(L, &x->body_ref);
-  if (x->server != NULL)
+  if (x->server != NULL) {
     x->app->requests++;
+    leave_tally(x->tally);
+  }
   cro_arena_drop(x->request->arena);
 }
 

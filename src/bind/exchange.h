@@ -29,6 +29,13 @@ typedef struct lcro_box {
   bool holds;              /* counts as a hold of the exchange */
 } lcro_box;
 
+/* How many exchanges of a server are not settled. It goes with the server or the last
+ * of them, whichever is later. */
+typedef struct lcro_tally {
+  size_t running;
+  bool left; /* by the server */
+} lcro_tally;
+
 /* A Lua function waiting for one event of an exchange. */
 typedef struct lcro_waiter {
   lcro_entry entry;
@@ -41,6 +48,7 @@ struct lcro_exchange {
   lcro_entry entry; /* the handler's fiber */
   lcro_app *app;
   lcro_server *server; /* NULL unless a server dispatched it */
+  lcro_tally *tally;   /* that server's */
   cro_request *request;
   cro_response *response;
   const cro_server_call *call; /* only while the entry is opened */
@@ -126,6 +134,13 @@ typedef struct lcro_field {
  */
 void lcro_box_class(lua_State *L, lcro_box_kind kind, const luaL_Reg *methods,
                     const lcro_field *fields);
+
+/* Came the request over TLS? */
+bool lcro_is_secure(const lcro_exchange *x);
+
+/* Methods of requests that depend on what the connection can do: see l_negotiated.c. */
+int lcro_l_request_send_push(lua_State *L);
+int lcro_l_request_tls_info(lua_State *L);
 
 /* core.kind(value): which kind of box it is. */
 int lcro_l_kind(lua_State *L);

@@ -6,169 +6,31 @@
  */
 #include "base/alloc.h"
 #include "base/check.h"
-#include "bind/server.h"
-#include "bind/tcp.h"
+#include "bind/loose.h"
+#include "bind/parts.h"
 
 #include <stddef.h>
 
 static const char class[] = "cro.chain";
 enum { parts_max = 16 };
 
-/* What stands in for a socket: the clock and the deadline of the connection it is
- * composed for, where there is one, and shared by that connection's chains, so that
- * parser and serializer know each other. To close it is to end what comes out. */
-typedef struct lcro_loose {
-  cro_conn conn; /* first */
-  lcro_app *app;
-  lcro_tcp *tcp;   /* NULL: none, or gone */
-  cro_list chains; /* of chain_box.of_conn */
-} loose_conn;
-
 typedef struct {
   lcro_app *app;
   lcro_tcp *tcp;     /* of a socket end; its own tcp is NULL once the socket is gone */
   lcro_tcp *context; /* the connection of a chain without a socket end, or NULL */
   int tcp_ref;
-  loose_conn *loose; /* of a chain without a socket end */
-  cro_list of_conn;
+  lcro_loose_link link; /* of a chain without a socket end */
   cro_timer reaper; /* of a loose chain's stages */
   cro_list node;    /* in app->chains while a loose chain has stages */
   cro_stage *inlet; /* head "lua"; NULL when it is gone */
   cro_stage *first; /* of a loose chain */
   lcro_outlet *outlet;
-  cro_h1 *h1;
+  lcro_session *session; /* of its HTTP parts; NULL: it has none */
   int parts_ref; /* anchors boxes the parts use */
   bool from_socket, to_socket, started, finished, closed;
 } chain_box;
 
-/* --- a connection without a socket
- * ---------------------------------------------------- */
-
-static void forward_deadline(void *arg, cro_wait what)
-{
-  loose_conn *loose = arg;
-
-  if (loose->conn.on_deadline != NULL)
-    loose->conn.on_deadline(loose->conn.deadline_arg, what);
-}
-
-static cro_conn *real(const loose_conn *loose)
-{
-  return loose->tcp != NULL && loose->tcp->tcp != NULL ? cro_tcp_conn(loose->tcp->tcp)
-                                                       : NULL;
-}
-
-static void loose_deadline(cro_conn *conn, cro_wait what, uint64_t ms)
-{
-  cro_conn *socket = real((loose_conn *)conn);
-
-  if (socket == NULL)
-    return;
-  socket->on_deadline = forward_deadline;
-  socket->deadline_arg = conn;
-  socket->ops->deadline(socket, what, ms);
-}
-
-static uint64_t loose_now(const cro_conn *conn)
-{
-  return cro_loop_now(((const loose_conn *)conn)->app->loop);
-}
-
-static void loose_nothing(cro_conn *conn)
-{
-  (void)conn;
-}
-
-/* Lua hears of it from the loop, not in here: it may close chains of the list, or let
- * go of them all, while a stage of theirs is what called us. */
-static void end_chains(cro_conn *conn, int err)
-{
-  loose_conn *loose = (loose_conn *)conn;
-  cro_list *node = loose->chains.next;
-
-  loose->app->depth++;
-  for (; node != &loose->chains; node = node->next)
-    lcro_outlet_end(CRO_CONTAINER(node, chain_box, of_conn)->outlet, err);
-  loose->app->depth--;
-}
-
-static void loose_close(cro_conn *conn)
-{
-  end_chains(conn, 0);
-}
-
-static void loose_abort(cro_conn *conn)
-{
-  end_chains(conn, CRO_E_RESET);
-}
-
-static cro_bytes loose_peer(cro_conn *conn, int *port)
-{
-  const lcro_tcp *tcp = ((loose_conn *)conn)->tcp;
-
-  *port = tcp != NULL ? tcp->port : -1;
-  return tcp != NULL ? cro_bytes_of(tcp->host) : CRO_B("");
-}
-
-static cro_bytes loose_local(cro_conn *conn, int *port)
-{
-  const lcro_tcp *tcp = ((loose_conn *)conn)->tcp;
-
-  *port = tcp != NULL ? tcp->local_port : -1;
-  return tcp != NULL ? cro_bytes_of(tcp->local_host) : CRO_B("");
-}
-
-static const cro_conn_ops loose_ops = {
-  .deadline = loose_deadline,
-  .now = loose_now,
-  .flush_later = loose_nothing,
-  .close = loose_close,
-  .shutdown = loose_close,
-  .abort = loose_abort,
-  .peer = loose_peer,
-  .local = loose_local,
-};
-
-/* Of that connection, or (NULL) of nobody. NULL when memory is out. */
-static loose_conn *loose_of(lcro_app *app, lcro_tcp *tcp)
-{
-  loose_conn *loose;
-
-  if (tcp != NULL && tcp->loose != NULL)
-    return tcp->loose;
-  loose = cro_alloc_zero(sizeof *loose);
-  if (loose == NULL)
-    return NULL;
-  loose->conn.ops = &loose_ops;
-  loose->conn.turn = cro_loop_turn(app->loop);
-  loose->app = app;
-  loose->tcp = tcp;
-  cro_list_init(&loose->chains);
-  if (tcp != NULL)
-    tcp->loose = loose;
-  return loose;
-}
-
-void lcro_loose_forget(lcro_loose *loose)
-{
-  loose->tcp = NULL;
-}
-
-static void leave_loose(chain_box *chain)
-{
-  loose_conn *loose = chain->loose;
-
-  chain->loose = NULL;
-  cro_list_remove(&chain->of_conn);
-  if (!cro_list_empty(&loose->chains))
-    return;
-  if (loose->tcp != NULL)
-    loose_deadline(&loose->conn, CRO_WAIT_NOTHING, 0);
-  if (loose->tcp != NULL)
-    loose->tcp->loose = NULL;
-  cro_conn_clear(&loose->conn);
-  cro_free(loose);
-}
+/* --- life --------------------------------------------------------------------------- */
 
 static void reap(chain_box *chain)
 {
@@ -179,7 +41,7 @@ static void reap(chain_box *chain)
   chain->first = NULL;
   cro_list_remove(&chain->node);
   cro_pipeline_destroy(first);
-  leave_loose(chain);
+  lcro_loose_leave(&chain->link);
   lcro_release(chain->app->L, &chain->parts_ref);
 }
 
@@ -198,80 +60,7 @@ void lcro_chains_close(lcro_app *app)
   }
 }
 
-/* --- parts
- * ---------------------------------------------------------------------------------- */
-
-typedef struct {
-  cro_http_limits limits;
-  cro_http_timeouts timeouts;
-  cro_h1_config config;
-} h1_settings;
-
-static const char settings_key; /* its address is the slot's key */
-
-/* The session both HTTP parts of a connection share. Options of the first one asked
- * for count. */
-static cro_h1 *session(lua_State *L, chain_box *chain, cro_conn *conn, int options)
-{
-  h1_settings *settings;
-  cro_h1 *h1;
-
-  if (cro_conn_get(conn, &settings_key) != NULL) {
-    (void)cro_h1_server_of(&h1, conn, NULL);
-    chain->h1 = h1;
-    return h1;
-  }
-  settings = cro_alloc_zero(sizeof *settings);
-  if (settings == NULL)
-    luaL_error(L, "not enough memory");
-  settings->limits = cro_http_limits_default;
-  settings->timeouts = cro_http_timeouts_default;
-  if (lua_istable(L, options))
-    lcro_read_limits(L, options, &settings->limits, &settings->timeouts);
-  settings->config.limits = &settings->limits;
-  settings->config.timeouts = &settings->timeouts;
-  if (cro_h1_server_of(&h1, conn, &settings->config) != 0 ||
-      cro_conn_set(conn, &settings_key, settings, cro_free) != 0) {
-    cro_free(settings);
-    luaL_error(L, "not enough memory");
-  }
-  chain->h1 = h1;
-  return h1;
-}
-
-static cro_stage *router_part(lua_State *L, cro_conn *conn, int options)
-{
-  cro_stage *stage = NULL;
-
-  lua_getfield(L, options, "server");
-  if (cro_server_stage(lcro_check_server(L, -1)->server, conn, &stage) != 0)
-    luaL_error(L, "not enough memory");
-  lua_pop(L, 1);
-  return stage;
-}
-
-/* The descriptor on top of the stack. */
-static cro_stage *make_part(lua_State *L, chain_box *chain, cro_conn *conn)
-{
-  int at = lua_gettop(L);
-  const char *kind;
-  cro_stage *stage = NULL;
-
-  luaL_checktype(L, at, LUA_TTABLE);
-  lua_getfield(L, at, "kind");
-  kind = luaL_checkstring(L, -1);
-  lua_getfield(L, at, "options");
-  if (strcmp(kind, "h1_request_parser") == 0)
-    stage = cro_h1_reader(session(L, chain, conn, at + 2));
-  else if (strcmp(kind, "h1_response_serializer") == 0)
-    stage = cro_h1_writer(session(L, chain, conn, at + 2));
-  else if (strcmp(kind, "router") == 0)
-    stage = router_part(L, conn, at + 2);
-  else
-    luaL_error(L, "chain: no native part of kind '%s'", kind);
-  lua_settop(L, at);
-  return stage;
-}
+/* --- parts --------------------------------------------------------------------------- */
 
 static size_t make_parts(lua_State *L, chain_box *chain, cro_conn *conn,
                          cro_stage **parts)
@@ -286,7 +75,7 @@ static size_t make_parts(lua_State *L, chain_box *chain, cro_conn *conn,
   chain->parts_ref = lcro_anchor(L, -1);
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, -1, (int)i + 1);
-    parts[i] = make_part(L, chain, conn);
+    parts[i] = lcro_make_part(L, conn, &chain->session);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -378,11 +167,9 @@ static cro_conn *conn_of(lua_State *L, chain_box *chain)
 {
   if (chain->tcp != NULL)
     return cro_tcp_conn(chain->tcp->tcp);
-  chain->loose = loose_of(chain->app, chain->context);
-  if (chain->loose == NULL)
+  if (lcro_loose_join(&chain->link, chain->app, chain->context, &chain->outlet) != 0)
     luaL_error(L, "not enough memory");
-  cro_list_push(&chain->loose->chains, &chain->of_conn);
-  return &chain->loose->conn;
+  return lcro_loose_conn(chain->link.loose);
 }
 
 /* core.chain { connection =, parts =, head =, tail =, on_event = } */
@@ -398,7 +185,6 @@ static int l_core_chain(lua_State *L)
   chain->app = app;
   chain->tcp_ref = chain->parts_ref = LUA_NOREF;
   cro_list_init(&chain->node);
-  cro_list_init(&chain->of_conn);
   cro_timer_init(&chain->reaper, reaper_due);
   luaL_getmetatable(L, class);
   lua_setmetatable(L, -2);
@@ -437,8 +223,8 @@ static int l_chain_start(lua_State *L)
   if (!chain->from_socket || chain->started || chain->tcp->tcp == NULL)
     return 0;
   chain->started = true;
-  if (chain->h1 != NULL)
-    cro_h1_start(chain->h1);
+  if (chain->session != NULL)
+    lcro_session_start(chain->session);
   (void)cro_tcp_start(chain->tcp->tcp, true);
   return 0;
 }
@@ -533,8 +319,8 @@ static int l_chain_drain(lua_State *L)
 
   if (!chain->from_socket || chain->closed || chain->tcp->tcp == NULL)
     return 0;
-  if (chain->h1 != NULL)
-    cro_h1_drain(chain->h1);
+  if (chain->session != NULL)
+    lcro_session_drain(chain->session);
   else
     (void)cro_emit_finish(cro_tcp_source(chain->tcp->tcp));
   return 0;
@@ -568,8 +354,7 @@ static int l_chain_gc(lua_State *L)
   if (chain->outlet != NULL) {
     lcro_outlet_close(L, chain->outlet);
     reap(chain);
-    if (chain->loose != NULL)
-      leave_loose(chain);
+    lcro_loose_leave(&chain->link);
     lcro_inlet_detach(&chain->inlet);
     lcro_outlet_drop(chain->outlet);
     chain->outlet = NULL;

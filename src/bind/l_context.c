@@ -370,6 +370,18 @@ static int get_peer(lua_State *L, lcro_exchange *x)
   return 1;
 }
 
+static int get_secure(lua_State *L, lcro_exchange *x)
+{
+  lua_pushboolean(L, lcro_is_secure(x));
+  return 1;
+}
+
+static int get_scheme(lua_State *L, lcro_exchange *x)
+{
+  lua_pushstring(L, lcro_is_secure(x) ? "https" : "http");
+  return 1;
+}
+
 static int get_done(lua_State *L, lcro_exchange *x)
 {
   lua_pushboolean(L, x->response->status != 0);
@@ -392,6 +404,8 @@ static const lcro_field fields[] = {
   { "path", get_path, NULL },
   { "target", get_target, NULL },
   { "peer", get_peer, NULL },
+  { "secure", get_secure, NULL },
+  { "scheme", get_scheme, NULL },
   { "done", get_done, NULL },
   { "application", get_application, NULL },
   { NULL, NULL, NULL },

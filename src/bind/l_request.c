@@ -224,6 +224,8 @@ static const luaL_Reg methods[] = {
   { "collect", l_request_collect },
   { "stream", l_request_stream },
   { "set_body", l_request_set_body },
+  { "send_push", lcro_l_request_send_push },
+  { "tls_info", lcro_l_request_tls_info },
   { NULL, NULL },
 };
 
@@ -295,7 +297,25 @@ static int get_query_string(lua_State *L, lcro_exchange *x)
 
 static int get_version(lua_State *L, lcro_exchange *x)
 {
-  lua_pushstring(L, x->request->minor == 0 ? "1.0" : "1.1");
+  const cro_request *request = x->request;
+  const char *one = request->minor == 0 ? "1.0" : "1.1";
+
+  lua_pushstring(L, request->major == 2 ? "2.0" : one);
+  return 1;
+}
+
+static int get_stream_id(lua_State *L, lcro_exchange *x)
+{
+  if (x->request->stream == 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, x->request->stream);
+  return 1;
+}
+
+static int get_pushed(lua_State *L, lcro_exchange *x)
+{
+  lua_pushboolean(L, x->request->pushed);
   return 1;
 }
 
@@ -307,7 +327,13 @@ static int get_authority(lua_State *L, lcro_exchange *x)
 
 static int get_secure(lua_State *L, lcro_exchange *x)
 {
-  lua_pushboolean(L, x->request->conn != NULL && x->request->conn->secure);
+  lua_pushboolean(L, lcro_is_secure(x));
+  return 1;
+}
+
+static int get_scheme(lua_State *L, lcro_exchange *x)
+{
+  lua_pushstring(L, lcro_is_secure(x) ? "https" : "http");
   return 1;
 }
 
@@ -326,6 +352,9 @@ static const lcro_field fields[] = {
   { "version", get_version, NULL },
   { "authority", get_authority, NULL },
   { "secure", get_secure, NULL },
+  { "scheme", get_scheme, NULL },
+  { "stream_id", get_stream_id, NULL },
+  { "pushed", get_pushed, NULL },
   { "response", get_response, NULL },
   { NULL, NULL, NULL },
 };

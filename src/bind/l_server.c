@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "bind/router.h"
 #include "bind/server.h"
-#include "bind/tcp.h"
+#include "bind/tls.h"
 #include "pipe/trace.h"
 
 #include <stddef.h>
@@ -168,6 +168,8 @@ static void on_request(void *arg, cro_request *request, const cro_server_call *c
     return;
   }
   x->server = server;
+  x->tally = server->tally;
+  server->tally->running++;
   x->call = call;
   lcro_entry_init(&x->entry, &handler_ops);
   lcro_exchange_hold(x); /* the fiber's */
@@ -196,6 +198,18 @@ static void on_refused(void *arg, cro_conn *conn, int status, const char *reason
   server->app->refused++;
 }
 
+static void on_no_handshake(void *arg, cro_conn *conn, const char *why, uint64_t more)
+{
+  int port;
+  cro_bytes peer = conn->ops->peer(conn, &port);
+
+  (void)arg;
+  fprintf(stderr, "crolua: no TLS handshake with %.*s: %s", (int)peer.len, peer.at, why);
+  if (more > 0)
+    fprintf(stderr, " (%llu more since the last one told of)", (unsigned long long)more);
+  fputc('\n', stderr);
+}
+
 static void on_starved(void *arg, int err)
 {
   (void)arg;
@@ -218,6 +232,7 @@ static void on_clamped(void *arg, uint64_t wanted, uint64_t allowed)
 static const cro_server_ops server_ops = {
   .request = on_request,
   .refused = on_refused,
+  .no_handshake = on_no_handshake,
   .starved = on_starved,
   .clamped = on_clamped,
 };
@@ -225,47 +240,19 @@ static const cro_server_ops server_ops = {
 /* --- options
  * ------------------------------------------------------------------------------ */
 
-static uint64_t opt_count(lua_State *L, int table, const char *key, uint64_t none,
-                          lua_Number unit)
+static unsigned read_versions(lua_State *L)
 {
-  lua_Number value = lcro_opt_number(L, table, key, -1);
+  cro_bytes versions = lcro_opt_bytes(L, 1, "versions", CRO_B("1"));
 
-  if (value < 0)
-    return none;
-  if (value * unit >= 9e18)
-    return UINT64_MAX;
-  return (uint64_t)(value * unit);
-}
-
-void lcro_read_limits(lua_State *L, int index, cro_http_limits *limits,
-                      cro_http_timeouts *timeouts)
-{
-  int table;
-
-  *limits = cro_http_limits_default;
-  *timeouts = cro_http_timeouts_default;
-  lua_getfield(L, index, "limits");
-  table = lua_gettop(L);
-  if (lua_istable(L, table)) {
-#define READ_LIMIT(name, value, stops)                                                 \
-  limits->name = opt_count(L, table, #name, limits->name, 1);
-    CRO_HTTP_LIMITS(READ_LIMIT)
-#undef READ_LIMIT
-  }
-  lua_getfield(L, index, "timeouts");
-  table = lua_gettop(L);
-  if (lua_istable(L, table)) {
-#define READ_TIMEOUT(name, value, stops)                                               \
-  timeouts->name = opt_count(L, table, #name, timeouts->name, 1000);
-    CRO_HTTP_TIMEOUTS(READ_TIMEOUT)
-#undef READ_TIMEOUT
-  }
-  lua_pop(L, 2);
+  return (cro_bytes_find(versions, '1') < versions.len ? CRO_SERVE_HTTP1 : 0) |
+         (cro_bytes_find(versions, '2') < versions.len ? CRO_SERVE_HTTP2 : 0);
 }
 
 /* Strings stay in the options table at index 1 while they are needed. */
 static void read_options(lua_State *L, cro_server_options *options)
 {
+  lcro_http_settings settings;
+
   memset(options, 0, sizeof *options);
   lcro_read_listen(L, &options->listen);
   options->listen.defer_accept = lcro_opt_bool(L, 1, "defer_accept", true);
@@ -273,7 +260,13 @@ static void read_options(lua_State *L, cro_server_options *options)
   options->label = lcro_opt_bytes(L, 1, "label", CRO_B(""));
   options->server_header = lcro_opt_bytes(L, 1, "server_header", CRO_B(""));
   options->trace = cro_trace_on();
-  lcro_read_limits(L, 1, &options->limits, &options->timeouts);
+  options->versions = read_versions(L);
+  options->tls = lcro_opt_tls(L, 1);
+  lcro_default_settings(&settings);
+  lcro_read_settings(L, 1, &settings);
+  options->limits = settings.limits;
+  options->timeouts = settings.timeouts;
+  options->h2 = settings.h2;
 }
 
 static int member(lua_State *L, int table, const char *key, int type)
@@ -343,6 +336,9 @@ static int l_core_server(lua_State *L)
   cro_list_init(&server->node);
   luaL_getmetatable(L, class);
   lua_setmetatable(L, 2);
+  server->tally = cro_alloc_zero(sizeof *server->tally);
+  if (server->tally == NULL)
+    return luaL_error(L, "not enough memory");
   read_options(L, &options);
   read_application(L, server, &options);
   rc = cro_server_create(&server->server, app->loop, &options, &server_ops, server);
@@ -466,13 +462,39 @@ static int l_server_address(lua_State *L)
   return 2;
 }
 
-/* server:stats() -> { connections = } */
+/* server:stats() -> { connections =, ... }: see cro_server_stats; and requests that run
+ */
 static int l_server_stats(lua_State *L)
 {
-  lua_createtable(L, 0, 1);
-  lua_pushinteger(L, (lua_Integer)cro_server_connections(self(L)->server));
-  lua_setfield(L, -2, "connections");
+  const lcro_server *server = self(L);
+  cro_server_stats stats = cro_server_stats_of(server->server);
+
+  lua_createtable(L, 0, 8);
+#define SET_COUNT(name, value)                                                         \
+  lua_pushnumber(L, (lua_Number)(value));                                              \
+  lua_setfield(L, -2, name)
+  SET_COUNT("connections", stats.connections);
+  SET_COUNT("handshakes", stats.handshakes);
+  SET_COUNT("http2", stats.http2);
+  SET_COUNT("running", server->tally->running);
+  SET_COUNT("accepted", stats.accepted);
+  SET_COUNT("refused", stats.refused);
+  SET_COUNT("tls_failed", stats.tls_failed);
+  SET_COUNT("requests", stats.requests);
+#undef SET_COUNT
   return 1;
+}
+
+static void leave_tally(lcro_server *server)
+{
+  lcro_tally *tally = server->tally;
+
+  server->tally = NULL;
+  if (tally == NULL)
+    return;
+  tally->left = true;
+  if (tally->running == 0)
+    cro_free(tally);
 }
 
 /* Only when nothing of it runs: self anchors it otherwise. */
@@ -482,6 +504,7 @@ static int l_server_gc(lua_State *L)
 
   cro_server_destroy(server->server);
   server->server = NULL;
+  leave_tally(server);
   cro_list_remove(&server->node);
   lcro_release(L, &server->application);
   lcro_release(L, &server->handlers);

@@ -14,14 +14,15 @@ void lcro_outlet_drop(lcro_outlet *outlet)
   lcro_fiber_undeliver(&outlet->entry);
   lcro_release(outlet->app->L, &outlet->fn);
   cro_buf_free(&outlet->bytes);
+  cro_buf_free(&outlet->messages);
   cro_free(outlet);
 }
 
 static bool due(const lcro_outlet *outlet)
 {
   return !outlet->closed && !outlet->told_end &&
-         (outlet->bytes.len > 0 || outlet->now.len > 0 || outlet->message != NULL ||
-          outlet->drain || outlet->ending);
+         (outlet->bytes.len > 0 || outlet->now.len > 0 ||
+          outlet->messages.len > 0 || outlet->drain || outlet->ending);
 }
 
 static bool inside(const lcro_outlet *outlet)
@@ -37,13 +38,21 @@ static void pump(lcro_outlet *outlet)
   (void)lcro_fiber_deliver(outlet->app, &outlet->entry);
 }
 
+static lcro_exchange *first_message(const lcro_outlet *outlet)
+{
+  lcro_exchange *x;
+
+  memcpy(&x, outlet->messages.at, sizeof x);
+  return x;
+}
+
 static int push_message(lua_State *L, lcro_outlet *outlet)
 {
-  lcro_exchange *x = outlet->message;
+  lcro_exchange *x = first_message(outlet);
 
   lua_pushliteral(L, "value");
   lcro_push_box(L, x, outlet->kind); /* the box holds it from here on */
-  outlet->message = NULL;
+  cro_buf_drop(&outlet->messages, sizeof x);
   lcro_exchange_drop(L, x);
   return 3;
 }
@@ -90,7 +99,7 @@ static int outlet_open(lua_State *L, lcro_entry *entry)
     cro_buf_free(&outlet->bytes);
     return 3;
   }
-  if (outlet->message != NULL)
+  if (outlet->messages.len > 0)
     return push_message(L, outlet);
   if (outlet->drain) {
     outlet->drain = false;
@@ -195,13 +204,15 @@ int lcro_outlet_bytes(lcro_outlet *outlet, cro_bytes bytes)
 
 int lcro_outlet_message(lcro_outlet *outlet, lcro_exchange *x, lcro_box_kind kind)
 {
+  cro_bytes pointer = { (const char *)&x, sizeof x };
   int rc;
 
-  cro_check(outlet->message == NULL);
   if (outlet->closed || outlet->told_end)
     return 0;
+  rc = cro_buf_add(&outlet->messages, pointer);
+  if (rc != 0)
+    return rc;
   lcro_exchange_hold(x);
-  outlet->message = x;
   outlet->kind = kind;
   outlet->holds++;
   pump(outlet);
@@ -230,13 +241,18 @@ void lcro_outlet_end(lcro_outlet *outlet, int err)
 
 void lcro_outlet_close(lua_State *L, lcro_outlet *outlet)
 {
-  lcro_exchange *x = outlet->message;
+  cro_buf left = outlet->messages;
 
   outlet->closed = true;
-  outlet->message = NULL;
+  outlet->messages = (cro_buf){ 0 };
   cro_buf_free(&outlet->bytes);
-  if (x != NULL)
+  for (size_t at = 0; at < left.len; at += sizeof(lcro_exchange *)) {
+    lcro_exchange *x;
+
+    memcpy(&x, left.at + at, sizeof x);
     lcro_exchange_drop(L, x);
+  }
+  cro_buf_free(&left);
   if (!inside(outlet))
     forget_when_over(L, outlet);
 }

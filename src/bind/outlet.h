@@ -1,9 +1,9 @@
 /* bind/outlet.h - events of a C source for one Lua function, one at a time.
  *
  * fn("value", v), then fn("drain"), and at the end fn("done") or fn("quit", err), each
- * on a pooled fiber. While one runs (or waits) values queue: bytes are joined, of
- * messages there is never more than one, since the pipeline is told CRO_FULL. Nothing
- * follows the end, nor a close.
+ * on a pooled fiber. While one runs (or waits) values queue: bytes are joined, messages
+ * wait in their order. There are no more of these than exchanges of the connection, one
+ * with HTTP/1, as many as streams with HTTP/2. Nothing follows the end, nor a close.
  *
  * An outlet is held by whoever feeds or closes it and by itself while a fiber is
  * inside; it is freed when nobody holds it.
@@ -21,8 +21,8 @@ struct lcro_outlet {
   unsigned holds;
   cro_buf bytes;          /* queued */
   cro_bytes now;          /* being pushed, before anything is queued */
-  lcro_exchange *message; /* queued */
-  lcro_box_kind kind;     /* of message */
+  cro_buf messages;       /* queued: pointers to exchanges, each with a hold */
+  lcro_box_kind kind;     /* of messages */
   bool full;  /* a push was answered CRO_FULL: the pipeline waits to be resumed */
   bool asked; /* the script was told to wait: it wants to hear of room */
   bool drain;

@@ -13,14 +13,22 @@ struct lcro_server {
   int conditional, miss, enter;
   int router;    /* anchors the router's box */
   int self;      /* the box, while anything runs */
+  lcro_tally *tally;
   cro_list node; /* in app->servers */
 };
 
 /* The server of the box at `index`; raises when it is none. */
 lcro_server *lcro_check_server(lua_State *L, int index);
 
-/* Limits and timeouts from the tables limits and timeouts of the table at `index`. */
-void lcro_read_limits(lua_State *L, int index, cro_http_limits *limits,
-                      cro_http_timeouts *timeouts);
+/* The bounds that a peer meets. */
+typedef struct lcro_http_settings {
+  cro_http_limits limits;
+  cro_http_timeouts timeouts;
+  cro_h2_limits h2;
+} lcro_http_settings;
+
+void lcro_default_settings(lcro_http_settings *settings);
+/* What the tables limits, timeouts and h2 of the table at `index` say, over that. */
+void lcro_read_settings(lua_State *L, int index, lcro_http_settings *settings);
 
 #endif

@@ -162,13 +162,19 @@ static int insert_after(cro_stage *stage)
   return 0;
 }
 
-int cro_trace_insert(cro_stage *stage)
+int cro_trace_between(cro_stage *first, const cro_stage *last)
 {
   int rc = 0;
 
-  while (stage->prev != NULL)
-    stage = stage->prev;
-  for (; rc == 0 && stage->next != NULL; stage = stage->next->next)
+  for (cro_stage *stage = first; rc == 0 && stage != last && stage->next != NULL;
+       stage = stage->next->next)
     rc = insert_after(stage);
   return rc;
+}
+
+int cro_trace_insert(cro_stage *stage)
+{
+  while (stage->prev != NULL)
+    stage = stage->prev;
+  return cro_trace_between(stage, NULL);
 }

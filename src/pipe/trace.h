@@ -23,6 +23,9 @@ bool cro_trace_on(void);
  * inserted by then stays and works). */
 int cro_trace_insert(cro_stage *stage);
 
+/* The same behind the stages from `first` to the one before `last`. */
+int cro_trace_between(cro_stage *first, const cro_stage *last);
+
 /* Writes one event. `text` may have several lines; len 0: none. */
 void cro_trace_write(cro_bytes label, cro_bytes component, const char *event,
                      cro_bytes text);

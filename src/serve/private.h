@@ -18,9 +18,10 @@ typedef struct serve_protocol {
   cro_stage *(*writer)(void *session);
   void (*start)(void *session);
   void (*drain)(void *session);
+  bool drains_softly; /* what is on its way when it drains is served all the same */
 } serve_protocol;
 
-extern const serve_protocol serve_http1;
+extern const serve_protocol serve_http1, serve_http2;
 
 /* The application: requests in, responses out. It answers for itself what the owner
  * does not want to see, and is found by its connection's slot of cro_type_request. */
@@ -35,9 +36,12 @@ struct cro_server {
   void *arg;
   cro_server_options options;
   cro_h1_config h1;
+  cro_h2_config h2;
   cro_listener *listener;
   cro_list conns; /* of serve_conn.node */
-  size_t conn_count;
+  cro_server_stats stats;
+  uint64_t told_at; /* ms: when a failed handshake was told of; 0: never */
+  uint64_t untold;  /* failed since then */
   cro_timer drain; /* fires when the drain has taken too long, or at once */
   void (*stopped)(void *arg);
   void *stopped_arg;
@@ -47,6 +51,9 @@ struct cro_server {
   void *started_arg;
   char *texts; /* the copies of server_header and label */
 };
+
+/* A request has come while the server drains: its connection is to end with it. */
+void serve_drain_conn(serve_app *app);
 
 /* Its stage joins a pipeline and goes with it; the memory is its maker's. */
 void serve_app_init(serve_app *app, cro_server *server);

@@ -36,7 +36,7 @@ static const cro_listener_ops listener_ops = {
 /* --- life ----------------------------------------------------------------------------
  */
 
-static void h1_refused(void *arg, cro_conn *conn, int status, const char *reason)
+static void request_refused(void *arg, cro_conn *conn, int status, const char *reason)
 {
   cro_server *server = arg;
 
@@ -92,7 +92,7 @@ static void drain_due(cro_timer *timer)
 {
   cro_server *server = CRO_CONTAINER(timer, cro_server, drain);
 
-  if (server->conn_count > 0)
+  if (server->stats.connections > 0)
     serve_abort_all(server);
   else if (!server->starting) /* else `listening` comes back to it */
     finish_stop(server);
@@ -119,8 +119,20 @@ int cro_server_create(cro_server **out, cro_loop *loop,
   server->h1 = (cro_h1_config){ .limits = &server->options.limits,
                                 .timeouts = &server->options.timeouts,
                                 .server = server->options.server_header,
-                                .on_refused = h1_refused,
+                                .secure = server->options.tls != NULL,
+                                .on_refused = request_refused,
                                 .arg = server };
+  server->h2 = (cro_h2_config){ .limits = &server->options.limits,
+                                .h2 = &server->options.h2,
+                                .timeouts = &server->options.timeouts,
+                                .server = server->options.server_header,
+                                .trace = server->options.trace,
+                                .on_refused = request_refused,
+                                .arg = server };
+  if (server->options.versions == 0)
+    server->options.versions = CRO_SERVE_HTTP1;
+  if (server->options.tls != NULL)
+    (void)cro_tls_context_hold(server->options.tls);
   *out = server;
   return 0;
 }
@@ -205,7 +217,7 @@ void cro_server_stop(cro_server *server, bool now, void (*done)(void *arg), void
   server->listener = NULL;
   if (!now)
     serve_drain_all(server);
-  cro_loop_arm(server->loop, &server->drain, now || server->conn_count == 0 ? 0 : due);
+  cro_loop_arm(server->loop, &server->drain, now || server->stats.connections == 0 ? 0 : due);
 }
 
 cro_bytes cro_server_address(cro_server *server, int *port)
@@ -222,9 +234,9 @@ bool cro_server_listens(const cro_server *server)
   return server->listener != NULL;
 }
 
-size_t cro_server_connections(const cro_server *server)
+cro_server_stats cro_server_stats_of(const cro_server *server)
 {
-  return server->conn_count;
+  return server->stats;
 }
 
 const cro_http_timeouts *cro_server_timeouts(const cro_server *server)
@@ -254,10 +266,11 @@ void cro_server_destroy(cro_server *server)
 {
   if (server == NULL)
     return;
-  cro_check(server->conn_count == 0);
+  cro_check(server->stats.connections == 0);
   cro_loop_disarm(server->loop, &server->drain);
   if (server->listener != NULL)
     cro_listener_close(server->listener);
+  cro_tls_context_drop(server->options.tls);
   cro_free(server->texts);
   cro_free(server);
 }

@@ -1,8 +1,14 @@
 /* serve/server.h - accepts connections, composes each one's pipeline, routes, drains.
  *
- * Per connection: tcp source -> h1 reader -> application -> h1 writer -> tcp sink.
- * The application stage matches the route and hands the request up; the answer comes
- * back through cro_server_respond, at once or later.
+ * Per connection: tcp source -> reader -> application -> writer -> tcp sink, where the
+ * ends of an encrypted connection are those of TLS, and reader and writer are of
+ * HTTP/1.1 or HTTP/2. Which, is what the client has chosen by ALPN; in the clear it is
+ * HTTP/1.1, or, with both versions, what the client's first bytes say (`Upgrade: h2c` is
+ * ignored). The application stage matches the route and hands the request up; the answer
+ * comes back through cro_server_respond, at once or later.
+ *
+ * Over TLS a request of HTTP/2 for a host that is neither the one the client asked for
+ * in the handshake nor in the certificate it was shown is answered 421.
  *
  * A server owns its listener and its connections. It knows no Lua: handlers are
  * numbers, and what a number means is the owner's.
@@ -11,8 +17,9 @@
 #define CRO_SERVE_SERVER_H
 
 #include "http/h1.h"
+#include "http/h2.h"
 #include "http/router.h"
-#include "net/tcp.h"
+#include "net/tls.h"
 
 typedef struct cro_server cro_server;
 
@@ -36,6 +43,10 @@ typedef struct cro_server_ops {
   void (*request)(void *arg, cro_request *request, const cro_server_call *call);
   /* One request was refused before routing. May be NULL. */
   void (*refused)(void *arg, cro_conn *conn, int status, const char *reason);
+  /* A TLS handshake has failed, in words; at most once per 10 s, with how many more have
+   * failed since the last time. A client that only went away is not told of. May be
+   * NULL. */
+  void (*no_handshake)(void *arg, cro_conn *conn, const char *why, uint64_t more);
   /* accept ran out of descriptors. May be NULL. */
   void (*starved)(void *arg, int err);
   /* limits.connections is `wanted`, more than there can be descriptors: `allowed` will
@@ -43,10 +54,17 @@ typedef struct cro_server_ops {
   void (*clamped)(void *arg, uint64_t wanted, uint64_t allowed);
 } cro_server_ops;
 
+/* Versions, for cro_server_options. */
+enum { CRO_SERVE_HTTP1 = 1, CRO_SERVE_HTTP2 = 2 };
+
 typedef struct cro_server_options {
   cro_listen_options listen;
   cro_http_limits limits;
   cro_http_timeouts timeouts;
+  cro_h2_limits h2;
+  cro_tls_context *tls; /* held; NULL: in the clear. What it offers by ALPN should be
+                         * `versions` */
+  unsigned versions;    /* of CRO_SERVE_HTTP1, CRO_SERVE_HTTP2; 0: HTTP/1 */
   cro_bytes server_header; /* copied */
   cro_bytes label;         /* of traces, copied; empty: HTTP(port) */
   const cro_router
@@ -79,10 +97,21 @@ void cro_server_stop(cro_server *server, bool now, void (*done)(void *arg), void
 /* After start. Text lives as long as the server listens. */
 cro_bytes cro_server_address(cro_server *server, int *port);
 
+typedef struct cro_server_stats {
+  size_t connections; /* open */
+  size_t handshakes;  /* of these: TLS is being negotiated */
+  size_t http2;       /* of these: speak HTTP/2 */
+  uint64_t accepted;  /* since it was made */
+  uint64_t refused;   /* beyond limits.connections */
+  uint64_t tls_failed;
+  uint64_t requests;
+} cro_server_stats;
+
+cro_server_stats cro_server_stats_of(const cro_server *server);
+
 /* Between a start that succeeded and the stop; how many connections are open; and the
  * server's own copies of what it was given, alive as long as it. */
 bool cro_server_listens(const cro_server *server);
-size_t cro_server_connections(const cro_server *server);
 const cro_http_limits *cro_server_limits(const cro_server *server);
 const cro_http_timeouts *cro_server_timeouts(const cro_server *server);
 

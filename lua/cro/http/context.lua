@@ -21,6 +21,9 @@ local responders = require "cro.http.responders"
 ---@field path string percent-encoded
 ---@field target string path and query as sent
 ---@field peer string|nil the other end's address
+---@field secure boolean it came over TLS
+---@field scheme "http"|"https"
+---@field tls cro.http.TlsInfo|nil what was agreed on with the client; nil without TLS
 ---@field done boolean a status is set
 ---@field query table<string, any> parameters of the query: text, MultiValue, or as the route declares
 ---@field cookies table<string, any>
@@ -159,6 +162,18 @@ function lazy.headers(c) return query.headers(c.request) end
 
 function lazy.state() return {} end
 
+--- What was agreed on in the handshake, and who the client is.
+---@class cro.http.TlsInfo
+---@field version string "TLSv1.2" or "TLSv1.3"
+---@field cipher string OpenSSL's name
+---@field alpn string|nil
+---@field server_name string|nil that the client has asked for
+---@field resumed boolean
+---@field verified boolean the client has shown a certificate, and it is trusted
+---@field peer cro.tls.Peer|nil what that certificate says
+
+function lazy.tls(c) return c.request.tls end
+
 --- The row of the matched route. Where Lua chose the route it left it; where the core
 --- did, the most specific candidate is the one.
 local function matched(c)
@@ -212,6 +227,11 @@ function request_methods.body_text(request) return body.text(request) end
 function request_methods.body_blob(request) return body.blob(request) end
 
 function request_methods.body_stream(request) return body.stream(request) end
+
+function request_lazy.tls(request) return request:tls_info() end
+
+--- `c:push` where there is no context, in a pipeline composed by hand.
+request_methods.push = function(request, path, headers) return responders.push({ request = request }, path, headers) end
 
 function request_lazy.query(request) return query.parameters(request) end
 

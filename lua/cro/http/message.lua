@@ -25,7 +25,7 @@ local function describe_request(request)
 end
 
 local function describe_response(response)
-  local lines = { "HTTP Response", ("  HTTP/1.1 %d"):format(response.status or 0) }
+  local lines = { "HTTP Response", ("  HTTP/%s %d"):format(response.request.version, response.status or 0) }
   if response.content_type then lines[3] = "  Content-Type: " .. response.content_type end
   return describe_headers(lines, response:headers())
 end
@@ -81,25 +81,44 @@ message.Response = types.message { name = "http.Response", trace = describe_resp
 
 local tcp = types.tcp_message
 
---- Reads requests from the bytes of a connection. `limits` and `timeouts` as for
---- `http.server`.
+local PARSER = { http = { "string", one_of = { "1.1", "2" } } }
+for key, rule in pairs(settings.KEYS) do
+  PARSER[key] = rule
+end
+
+--- Reads requests from the bytes of a connection: of HTTP/2 where the client has chosen
+--- that in the handshake of TLS, else of HTTP/1.1; or of the version that `http` names.
+--- `limits`, `timeouts` and `h2` as for `http.server`.
 message.request_parser = component.transform {
   name = "http.request_parser",
   consumes = tcp,
   produces = message.Request,
-  options = settings.KEYS,
-  configure = function(self, options) self.settings = settings.check("http.request_parser", options) end,
-  native = function(self) return { kind = "h1_request_parser", options = self.settings } end,
+  options = PARSER,
+  configure = function(self, options)
+    self.http_settings = settings.check("http.request_parser", options)
+    self.http_settings.http = options.http
+  end,
+  native = function(self) return { kind = "http_request_parser", options = self.http_settings } end,
 }
 
---- Writes responses as bytes, in the order of their requests.
+--- What the parser of a pipeline was told, for the serializer, which may come to life
+--- before it.
+local function settings_of_parser(run)
+  for _, part in ipairs(run.parts or {}) do
+    if part.http_settings then return part.http_settings end
+  end
+  return {}
+end
+
+--- Writes responses as bytes: with HTTP/1.1 in the order of their requests, with HTTP/2 in
+--- any.
 message.response_serializer = component.transform {
   name = "http.response_serializer",
   consumes = message.Response,
   produces = tcp,
   options = {},
   configure = function() end,
-  native = function() return { kind = "h1_response_serializer", options = {} } end,
+  native = function(_, run) return { kind = "http_response_serializer", options = settings_of_parser(run) } end,
 }
 
 return message

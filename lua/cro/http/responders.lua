@@ -106,19 +106,40 @@ function responders.redirect(c, location, kind, media_type, body)
   answer(c, code, media_type, body)
 end
 
-local PUSH = { headers = "table" }
+--- `{ headers = { ... } }`, or the headers themselves.
+local function pushed_headers(given)
+  if given == nil then return {} end
+  local headers = given
+  if type(given.headers) == "table" and next(given, next(given)) == nil then headers = given.headers end
+  local list = {}
+  for name, values in pairs(headers) do
+    if type(name) == "number" then -- { name, value }
+      opts.argument("c:push", 2, values, "table")
+      name, values = values[1], values[2]
+    end
+    for _, value in ipairs(type(values) == "table" and values or { values }) do
+      opts.argument("c:push", "header " .. tostring(name), value, "string|number")
+      list[#list + 1], list[#list + 2] = tostring(name), tostring(value)
+    end
+  end
+  return list
+end
 
---- Has the client given a resource before it asks, where the protocol can: on HTTP/1,
---- which cannot, nothing happens.
+--- Has the client given the answer to GET `path` before it asks, where it can be: with
+--- HTTP/2, to a client that takes promises. The promised request goes through routes and
+--- middleware as any other; `c.request.pushed` tells it. Call it before the answer that
+--- refers to it goes out. `headers` are those of the request that is foreseen.
 ---@param c cro.http.Context
----@param path string with its slash
----@param given { headers: table|nil }|nil headers of the request that is foreseen
-function responders.push(c, path, given) -- luacheck: no unused args
+---@param path string with its slash, and a query
+---@param headers table<string, string|string[]>|{ headers: table }|nil
+---@return boolean promised false when there is nothing to promise to, or too much was promised already
+function responders.push(c, path, headers)
   opts.argument("c:push", 1, path, "string")
+  opts.argument("c:push", 2, headers, "table|nil")
   if path:sub(1, 1) ~= "/" then
     errors.misuse(("c:push: the path %q does not begin with a slash"):format(path))
   end
-  opts.check("c:push", given, PUSH)
+  return c.request:send_push(path, pushed_headers(headers))
 end
 
 local SECONDS = { "integer", check = function(n) return n >= 0, "seconds, 0 or more" end }

@@ -4,7 +4,7 @@
 --- middleware that works on bytes, makes a pipeline composed of listener, parser,
 --- application and serializer; what the service can do is the same.
 local body = require "cro.http.body"
-local component = require "cro.pipeline.component"
+local composed = require "cro.http.composed"
 local core = require "cro.core"
 local endpoint = require "cro.endpoint"
 local errors = require "cro.errors"
@@ -12,12 +12,12 @@ local message = require "cro.http.message"
 local methods = require "cro.http.methods"
 local opts = require "cro.options"
 local Promise = require "cro.promise"
+local protocols = require "cro.http.protocols"
 local router = require "cro.http.router"
 local settings = require "cro.http.settings"
 local stage = require "cro.http.router.stage"
 local status = require "cro.http.status"
 local transforms = require "cro.http.transforms"
-local types = require "cro.pipeline.types"
 require "cro.http.context"
 require "cro.promises" -- Promise.after
 
@@ -44,6 +44,10 @@ local KEYS = {
   allowed_methods = "table",
   limits = "table",
   timeouts = "table",
+  h2 = "table",
+  tls = protocols.KEYS.tls,
+  ssl = protocols.KEYS.ssl,
+  http = protocols.KEYS.http,
   label = "string",
   server_header = "string",
 }
@@ -52,6 +56,7 @@ local KEYS = {
 ---@field kind "service"
 ---@field package box any the core's server while it is started
 ---@field package options table
+---@field tls cro.tls.Context|false
 local Server = {}
 Server.__index = Server
 Server.__name = "cro.http.Server"
@@ -88,6 +93,11 @@ local function raise_cannot_start(self, err)
   error(errors.new(err.kind, text, fields), 0)
 end
 
+local function unwatch(self)
+  if self.unwatch then self.unwatch() end
+  self.unwatch = false
+end
+
 --- Starts to serve. Returns when the port is bound; raises at the caller's line when it
 --- cannot be.
 ---@async
@@ -96,10 +106,12 @@ function Server:start()
   if self.box then errors.misuse "http.server: this service is already started" end
   local bound, box = Promise.made(), core.server(self.native)
   self.box, self.job, self.stopping = box, Promise.made(), false
+  if self.tls then self.unwatch = self.tls:watch() end
   box:start(function(err) Promise.settle_kept(bound, err or false) end)
   local err = bound:await()
   if not err then return self end
   if not self.stopping then
+    unwatch(self)
     self.box, self.job = false, false
   end
   return raise_cannot_start(self, err)
@@ -113,12 +125,30 @@ function Server:address()
   return self.box:address()
 end
 
---- What is open now.
----@return { connections: integer }
+---@class cro.http.ServerStats
+---@field connections integer open
+---@field handshakes integer of these: TLS is being negotiated
+---@field http2 integer of these: speak HTTP/2
+---@field running integer requests that are being answered; with HTTP/2 many for one connection
+---@field accepted integer connections since the start
+---@field refused integer connections beyond limits.connections
+---@field tls_failed integer handshakes that came to nothing
+---@field requests integer since the start
+
+--- What is open now, and what has been since the start.
+---@return cro.http.ServerStats
 function Server:stats()
-  if not self.box then return { connections = 0 } end
-  return self.box:stats()
+  if self.box then return self.box:stats() end
+  return {
+    connections = 0, handshakes = 0, http2 = 0, running = 0, accepted = 0, refused = 0, tls_failed = 0, requests = 0,
+  }
 end
+
+--- Reads certificates, keys and CAs again, as a change of a file has done within seconds,
+--- and SIGHUP under `cro.run` at once. Whoever shakes hands from then on is shown what they
+--- hold; connections that are open go on.
+---@return cro.Promise of true; broken with what is wrong, while all stays as it was
+function Server:reload_tls() return composed.reload(self.tls) end
 
 --- Settled when the service has ended.
 ---@return cro.Promise|nil nil when it was not started
@@ -141,6 +171,7 @@ end
 
 local function finish(self, limit)
   limit:cancel()
+  unwatch(self)
   self.box = false
   Promise.settle_kept(self.stopping, self.clean)
   Promise.settle_kept(self.job, true)
@@ -172,20 +203,9 @@ end
 
 function Server:__tostring() return "http.server " .. self.name end
 
-local function join(first, second)
-  local list = {}
-  for _, value in ipairs(first or {}) do
-    list[#list + 1] = value
-  end
-  for _, value in ipairs(second) do
-    list[#list + 1] = value
-  end
-  return list
-end
-
 local function list_or_default(added, replaced, default)
   if not added and not replaced then return nil end
-  return join(added, replaced or default)
+  return composed.join(added, replaced or default)
 end
 
 --- A stage that refuses methods outside of the list: 501.
@@ -206,58 +226,7 @@ end
 local function stages_of(options)
   local stages = stage.list("http.server: before", "before", options.before)
   if options.allowed_methods then table.insert(stages, 1, method_stage(options.allowed_methods)) end
-  return join(stages, stage.list("http.server: after", "after", options.after))
-end
-
-local function byte_parts(key, given)
-  if given == nil then return {} end
-  local values = transforms.instance(given) and { given } or given
-  local parts = {}
-  for i, value in ipairs(values) do
-    parts[i] = transforms.instance(value)
-    if not parts[i] then
-      errors.misuse(("http.server: option %q: expected transforms of bytes, got %s"):format(key, opts.show(value)))
-    end
-    transforms.check_types("http.server: " .. key, parts[i], types.tcp_message, types.tcp_message)
-  end
-  return parts
-end
-
-local function application_part(application, stages, build_options, limits)
-  if router.is_routes(application) then
-    local box = core.server {
-      application = application:application(build_options),
-      limits = limits.limits,
-      timeouts = limits.timeouts,
-    }
-    return component.transform {
-      name = application.name,
-      consumes = message.Request,
-      produces = message.Response,
-      native = { kind = "router", options = { server = box } },
-    }
-  end
-  if #stages == 0 then return application end
-  return require("cro.http.bracket").around(application, stages)
-end
-
-local function listener_of(options)
-  if not options.path then
-    return require("cro.tcp").listener { host = options.host, port = options.port or 0, fd = options.fd }
-  end
-  return require("cro.unix").listener { path = options.path, mode = options.mode, unlink = options.unlink }
-end
-
-local function pipeline(options, limits, application, stages, build_options)
-  local first = byte_parts("before_parse", options.before_parse)
-  local last = byte_parts("after_serialize", options.after_serialize)
-  local parts = join({ listener_of(options) }, first)
-  parts[#parts + 1] = message.request_parser(limits)
-  parts[#parts + 1] = application_part(application, stages, build_options, limits)
-  parts[#parts + 1] = message.response_serializer()
-  parts = join(parts, last)
-  parts.label = options.label or options.path and "HTTP(unix)" or ("HTTP(%d)"):format(options.port or 0)
-  return require("cro.pipeline").compose(parts)
+  return composed.join(stages, stage.list("http.server: after", "after", options.after))
 end
 
 local function application_of(value)
@@ -271,7 +240,8 @@ local function application_of(value)
   return part
 end
 
-local function native_options(options, limits, app)
+local function native_options(options, limits, speaks, app)
+  limits.timeouts.tls_handshake = speaks.handshake_timeout or limits.timeouts.tls_handshake
   return {
     host = options.host,
     port = options.port,
@@ -283,6 +253,9 @@ local function native_options(options, limits, app)
     server_header = options.server_header,
     limits = limits.limits,
     timeouts = limits.timeouts,
+    h2 = limits.h2,
+    tls = speaks.tls and speaks.tls.box or nil,
+    versions = speaks.versions,
     application = app,
   }
 end
@@ -307,7 +280,11 @@ end
 --- - `body_parsers`, `body_serializers` replace what `c:body()` and bodies that are no
 ---   strings use; `add_body_parsers`, `add_body_serializers` come before it
 --- - `allowed_methods`: refuses all others with 501
---- - `limits`, `timeouts`: see cro.http.settings
+--- - `tls` (or `ssl`): certificates; a table of options (see cro.tls.options), or what
+---   `cro.tls.context` makes
+--- - `http`: "1.1", "2" or a list of both; default with `tls` both, chosen by ALPN; without
+---   "1.1". "2" without `tls` is for clients that know beforehand
+--- - `limits`, `timeouts`, `h2`: see cro.http.settings
 --- - `label`: of traces, default "HTTP(port)"; `server_header`: default none
 ---@param given table
 ---@return cro.Service
@@ -319,18 +296,20 @@ function server.new(given)
   if options.path and (options.port or options.fd) then
     errors.misuse 'http.server: option "path" goes without "port" and "fd": a server listens in one place'
   end
-  local limits = settings.check("http.server", options)
+  local limits, speaks = settings.check("http.server", options), protocols.check("http.server", options)
   local application, stages = application_of(options.application), stages_of(options)
   local build_options = build_options_of(options, limits, stages)
   if not router.is_routes(application) or options.before_parse or options.after_serialize then
-    return pipeline(options, limits, application, stages, build_options)
+    return composed.pipeline(options, limits, speaks, application, stages, build_options)
   end
   local app = application:application(build_options)
   return setmetatable({
     kind = "service",
     name = application.name,
     options = options,
-    native = native_options(options, limits, app),
+    native = native_options(options, limits, speaks, app),
+    tls = speaks.tls,
+    unwatch = false, -- stops looking at the files
     box = false, -- the core's, while it runs
     job = false, -- the promise of its end
     stopping = false, -- what `stop` has returned

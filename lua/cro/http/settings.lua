@@ -3,6 +3,7 @@
 --- Sizes are bytes or "64K", "1M"; times are seconds, fractions allowed; 0 turns a
 --- timeout off. The names are those of the core, which holds the defaults; a name it
 --- does not know is an error here, before anything listens.
+local errors = require "cro.errors"
 local opts = require "cro.options"
 local spec = require "cro.http.router.spec"
 
@@ -31,8 +32,24 @@ settings.LIMITS = {
 
 local SECONDS = { "number", check = function(n) return n >= 0 and n < math.huge, "seconds, 0 for never" end }
 
+--- What a peer may do over one connection of HTTP/2, with its defaults: max_streams 100,
+--- stream_window 64K, connection_window 1M, reset_burst 200 and reset_rate 33 (per second),
+--- glitch_burst 1000 and glitch_rate 100, queued_acks 100, held_headers 1M.
+settings.H2 = {
+  max_streams = { "integer", check = function(n) return n >= 1 and n <= 1000000, "1 to 1000000" end },
+  stream_window = "number|string",
+  connection_window = "number|string",
+  reset_burst = "integer",
+  reset_rate = "integer",
+  glitch_burst = "integer",
+  glitch_rate = "integer",
+  queued_acks = "integer",
+  held_headers = "number|string",
+}
+
 --- Seconds, with their defaults: header 10, body_idle 30, request 300, keepalive 60,
---- write_idle 30, handler 0 (never), linger 2, drain 30.
+--- write_idle 30, handler 0 (never), linger 2, drain 30, tls_handshake 10, h2_idle 60,
+--- h2_settings 10.
 settings.TIMEOUTS = {
   header = SECONDS,
   body_idle = SECONDS,
@@ -42,29 +59,50 @@ settings.TIMEOUTS = {
   handler = SECONDS,
   linger = SECONDS,
   drain = SECONDS,
+  tls_handshake = SECONDS,
+  h2_idle = SECONDS,
+  h2_settings = SECONDS,
 }
 
---- Both, as they stand in a specification of options.
-settings.KEYS = { limits = "table", timeouts = "table" }
+--- All three, as they stand in a specification of options.
+settings.KEYS = { limits = "table", timeouts = "table", h2 = "table" }
 
-local function check_limits(function_name, given)
-  local where = function_name .. ": limits"
-  local checked = opts.check(where, given, settings.LIMITS)
+--- Windows are 31 bits; that of the connection begins at 65535 (RFC 9113 6.9).
+local WINDOWS = { stream_window = 1024, connection_window = 65535 }
+
+local function check_windows(where, checked)
+  for key, least in pairs(WINDOWS) do
+    local bytes = checked[key]
+    if bytes and (bytes < least or bytes >= 2 ^ 31) then
+      errors.misuse(("%s: option %q: expected %d to 2147483647 bytes, got %d"):format(where, key, least, bytes))
+    end
+  end
+end
+
+local function check_bounds(where, given, rules)
+  local checked = opts.check(where, given, rules)
   for key, value in pairs(checked) do
     checked[key] = spec.bytes(("%s: option %q"):format(where, key), value)
   end
   return checked
 end
 
---- The `limits` and `timeouts` of a table of options, checked; sizes as numbers.
+local function check_h2(where, given)
+  local checked = check_bounds(where, given, settings.H2)
+  check_windows(where, checked)
+  return checked
+end
+
+--- The `limits`, `timeouts` and `h2` of a table of options, checked; sizes as numbers.
 ---@param function_name string
 ---@param given table|nil
----@return { limits: table<string, number>, timeouts: table<string, number> }
+---@return { limits: table<string, number>, timeouts: table<string, number>, h2: table<string, number> }
 function settings.check(function_name, given)
   given = given or {}
   return {
-    limits = check_limits(function_name, given.limits),
+    limits = check_bounds(function_name .. ": limits", given.limits, settings.LIMITS),
     timeouts = opts.check(function_name .. ": timeouts", given.timeouts, settings.TIMEOUTS),
+    h2 = check_h2(function_name .. ": h2", given.h2),
   }
 end
 

@@ -149,8 +149,7 @@ function server:stop(now, fn) end
 ---@return integer|nil port
 function server:address() end
 
---- What is open.
----@return { connections: integer }
+---@return cro.http.ServerStats
 function server:stats() end
 
 --- An empty router.

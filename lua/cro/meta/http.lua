@@ -70,9 +70,13 @@ function context:send_interim(status, headers) end
 ---@field original_target string before a prefix was taken off
 ---@field path string percent-encoded
 ---@field query_string string|nil
----@field version string "1.0" or "1.1"
+---@field version string "1.0", "1.1" or "2.0"
 ---@field authority string|nil
----@field secure boolean
+---@field secure boolean it came over TLS
+---@field scheme "http"|"https"
+---@field stream_id integer|nil of HTTP/2
+---@field pushed boolean nobody asked: `c:push` has promised the answer
+---@field tls cro.http.TlsInfo|nil
 ---@field response cro.http.Response
 local request = {}
 
@@ -114,6 +118,18 @@ function request:query_pairs() end
 ---@return string[]|nil
 ---@return string|nil reason
 function request:cookie_pairs() end
+
+--- Promises the answer to a GET ahead; scripts call `c:push`.
+---@package
+---@param path string
+---@param headers string[] names and values in turn
+---@return boolean promised
+function request:send_push(path, headers) end
+
+--- What was agreed on in the handshake; scripts read `request.tls`.
+---@package
+---@return cro.http.TlsInfo|nil
+function request:tls_info() end
 
 --- The client's address; nil once the connection is gone.
 ---@return string|nil host

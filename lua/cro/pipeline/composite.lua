@@ -18,13 +18,16 @@ local composite = {}
 ---@field box any|nil the socket, when native parts may use it
 ---@field draining cro.Promise|nil kept when input is to end
 ---@field on_drain nil|fun() ends the input that C reads
+---@field parts table[]|nil what the run passes through: a native part may ask for its partner
 
 --- Makes what belongs to one run of a pipeline.
 ---@param settings { label: string|nil, traced: boolean|nil }
+---@param parts table[]|nil
 ---@return cro.PipelineRun
-function composite.new_run(settings)
+function composite.new_run(settings, parts)
   return {
     states = {},
+    parts = parts,
     label = settings.label,
     traced = settings.traced or false,
     connection = nil,
@@ -146,7 +149,7 @@ Source.meta = component.metatable(Source)
 ---@param bound nil|fun(host: string, port: integer)
 ---@return cro.Supply
 function Source:incoming(bound)
-  local run = composite.new_run(self.settings)
+  local run = composite.new_run(self.settings, self.parts)
   return self:_open(bound, run)
 end
 
@@ -175,7 +178,7 @@ Transform.meta = component.metatable(Transform)
 ---@param messages cro.Supply
 ---@return cro.Supply
 function Transform:transformer(messages)
-  return composite.flow(self.parts, 1, #self.parts, messages, composite.new_run(self.settings))
+  return composite.flow(self.parts, 1, #self.parts, messages, composite.new_run(self.settings, self.parts))
 end
 
 --- Transforms.
@@ -193,7 +196,7 @@ Sink.meta = component.metatable(Sink)
 ---@param messages cro.Supply
 ---@return cro.Supply
 function Sink:sinker(messages)
-  return composite.flow(self.parts, 1, #self.parts, messages, composite.new_run(self.settings))
+  return composite.flow(self.parts, 1, #self.parts, messages, composite.new_run(self.settings, self.parts))
 end
 
 --- Transforms followed by a sink.

@@ -142,7 +142,7 @@ end
 
 local function new_run(self, value, service_run)
   local type_ = self.connection_type
-  local run = composite.new_run(service_run)
+  local run = composite.new_run(service_run, self.inner)
   run.connection, run.connection_type = value, type_
   run.box = type_.box and type_.box(value) or nil
   local draining = service_run.draining

@@ -16,9 +16,9 @@ local native = {}
 ---@return table chain
 function native.new_chain(given) return require("cro.core").chain(given) end
 
-local function descriptor_of(part)
+local function descriptor_of(part, run)
   local descriptor = part.native
-  if type(descriptor) == "function" then descriptor = descriptor(part) end
+  if type(descriptor) == "function" then descriptor = descriptor(part, run) end
   if type(descriptor) == "table" and type(descriptor.kind) == "string" then return descriptor end
   error(errors.new("pipeline", ("native of %s must be a table { kind = ..., options = ... }"):format(part.name), {
     component = part.name,
@@ -28,7 +28,7 @@ end
 local function settings(parts, first, last, run)
   local descriptors, names = {}, {}
   for i = first, last do
-    descriptors[#descriptors + 1] = descriptor_of(parts[i])
+    descriptors[#descriptors + 1] = descriptor_of(parts[i], run)
     names[#names + 1] = parts[i].name
   end
   return { connection = run.box, parts = descriptors, names = names, head = "lua", tail = "lua" }

@@ -1,0 +1,78 @@
+/* l_negotiated.c - what a request can do, and knows, by what its connection has agreed on:
+ * promises of HTTP/2, and TLS. */
+#include "bind/answer.h"
+#include "bind/loose.h"
+#include "bind/tls.h"
+
+static lcro_exchange *self(lua_State *L, const char *what)
+{
+  return lcro_check_box(L, 1, LCRO_REQUEST, what);
+}
+
+bool lcro_is_secure(const lcro_exchange *x)
+{
+  return x->request->conn != NULL && x->request->conn->secure;
+}
+
+/* --- promises -------------------------------------------------------------------------
+ */
+
+/* The names and values in turn of the table at 3. They live as long as that table. */
+static void read_fields(lua_State *L, lcro_exchange *x, cro_headers *fields)
+{
+  for (int i = 1; i < (int)lua_objlen(L, 3); i += 2) {
+    cro_bytes name, value;
+
+    lua_rawgeti(L, 3, i);
+    lua_rawgeti(L, 3, i + 1);
+    name = lcro_checkbytes(L, -2);
+    value = lcro_checkbytes(L, -1);
+    if (!cro_header_name_ok(name) || !cro_header_value_ok(value))
+      luaL_error(L, "c:push: malformed header '%s'", name.at);
+    lcro_answer_check(L, cro_headers_add(fields, x->request->arena, name, value),
+                      "push");
+    lua_pop(L, 2);
+  }
+}
+
+/* request:send_push(path, { name, value, ... }) -> whether the promise has been made: see
+ * c:push */
+int lcro_l_request_send_push(lua_State *L)
+{
+  lcro_exchange *x = self(L, "push");
+  const cro_request_ops *ops = x->request->ops;
+  cro_bytes path = lcro_checkbytes(L, 2);
+  cro_headers fields = { 0 };
+  int rc;
+
+  luaL_checktype(L, 3, LUA_TTABLE);
+  read_fields(L, x, &fields);
+  rc = x->released || ops == NULL || ops->push == NULL
+           ? CRO_E_NOTSUP
+           : ops->push(x->request, path, &fields);
+  if (rc == CRO_E_INVAL)
+    return luaL_error(L, "c:push: '%s' cannot be promised: the path or a header of it is "
+                         "not one of a GET request", path.at);
+  if (rc == CRO_E_NOMEM || rc == CRO_E_STATE)
+    lcro_answer_check(L, rc, "c:push");
+  lua_pushboolean(L, rc == 0);
+  return 1;
+}
+
+/* --- TLS ------------------------------------------------------------------------------
+ */
+
+/* request:tls_info() -> what was agreed on, with the certificate of the client, if it has
+ * shown one, as `peer`; nil without TLS and once the connection is gone */
+int lcro_l_request_tls_info(lua_State *L)
+{
+  cro_conn *conn = lcro_real_conn(self(L, "tls")->request->conn);
+  cro_tcp *tcp = conn != NULL ? cro_tcp_of(conn) : NULL;
+
+  if (conn == NULL || conn->tls == NULL)
+    return 0;
+  lcro_push_tls_info(L, conn->tls);
+  if (tcp != NULL && lcro_push_tls_peer(L, tcp))
+    lua_setfield(L, -2, "peer");
+  return 1;
+}
