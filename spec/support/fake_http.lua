@@ -129,11 +129,11 @@ end
 
 function request:set_body(text) exchange_from(self, "request:set_body").body = text end
 
+function request:send_push() return false end
 function request:has_body() return exchange_from(self, "request:has_body").body ~= nil end
 
 function request:peer() return "127.0.0.1", 40000 end
 function request:began() return fiber.now() - 0.0005 end
-
 function request:query_pairs()
   local query, list = exchange_from(self, "request:query_pairs").target:match "%?(.*)$" or "", {}
   for part in query:gmatch "[^&]+" do

@@ -20,17 +20,18 @@ typedef struct {
   lcro_tcp *context; /* the connection of a chain without a socket end, or NULL */
   int tcp_ref;
   lcro_loose_link link; /* of a chain without a socket end */
-  cro_timer reaper; /* of a loose chain's stages */
-  cro_list node;    /* in app->chains while a loose chain has stages */
-  cro_stage *inlet; /* head "lua"; NULL when it is gone */
-  cro_stage *first; /* of a loose chain */
+  cro_timer reaper;     /* of a loose chain's stages */
+  cro_list node;        /* in app->chains while a loose chain has stages */
+  cro_stage *inlet;     /* head "lua"; NULL when it is gone */
+  cro_stage *first;     /* of a loose chain */
   lcro_outlet *outlet;
   lcro_session *session; /* of its HTTP parts; NULL: it has none */
-  int parts_ref; /* anchors boxes the parts use */
+  int parts_ref;         /* anchors boxes the parts use */
   bool from_socket, to_socket, started, finished, closed;
 } chain_box;
 
-/* --- life --------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------
+ */
 
 static void reap(chain_box *chain)
 {
@@ -60,7 +61,8 @@ void lcro_chains_close(lcro_app *app)
   }
 }
 
-/* --- parts --------------------------------------------------------------------------- */
+/* --- parts ---------------------------------------------------------------------------
+ */
 
 static size_t make_parts(lua_State *L, chain_box *chain, cro_conn *conn,
                          cro_stage **parts)

@@ -1,5 +1,5 @@
-/* l_negotiated.c - what a request can do, and knows, by what its connection has agreed on:
- * promises of HTTP/2, and TLS. */
+/* l_negotiated.c - what a request can do, and knows, by what its connection has agreed
+ * on: promises of HTTP/2, and TLS. */
 #include "bind/answer.h"
 #include "bind/loose.h"
 #include "bind/tls.h"
@@ -14,7 +14,8 @@ bool lcro_is_secure(const lcro_exchange *x)
   return x->request->conn != NULL && x->request->conn->secure;
 }
 
-/* --- promises -------------------------------------------------------------------------
+/* --- promises
+ * -------------------------------------------------------------------------
  */
 
 /* The names and values in turn of the table at 3. They live as long as that table. */
@@ -35,8 +36,8 @@ static void read_fields(lua_State *L, lcro_exchange *x, cro_headers *fields)
   }
 }
 
-/* request:send_push(path, { name, value, ... }) -> whether the promise has been made: see
- * c:push */
+/* request:send_push(path, { name, value, ... }) -> whether the promise has been made:
+ * see c:push */
 int lcro_l_request_send_push(lua_State *L)
 {
   lcro_exchange *x = self(L, "push");
@@ -51,19 +52,22 @@ int lcro_l_request_send_push(lua_State *L)
            ? CRO_E_NOTSUP
            : ops->push(x->request, path, &fields);
   if (rc == CRO_E_INVAL)
-    return luaL_error(L, "c:push: '%s' cannot be promised: the path or a header of it is "
-                         "not one of a GET request", path.at);
+    return luaL_error(L,
+                      "c:push: '%s' cannot be promised: the path or a header of it is "
+                      "not one of a GET request",
+                      path.at);
   if (rc == CRO_E_NOMEM || rc == CRO_E_STATE)
     lcro_answer_check(L, rc, "c:push");
   lua_pushboolean(L, rc == 0);
   return 1;
 }
 
-/* --- TLS ------------------------------------------------------------------------------
+/* --- TLS
+ * ------------------------------------------------------------------------------
  */
 
-/* request:tls_info() -> what was agreed on, with the certificate of the client, if it has
- * shown one, as `peer`; nil without TLS and once the connection is gone */
+/* request:tls_info() -> what was agreed on, with the certificate of the client, if it
+ * has shown one, as `peer`; nil without TLS and once the connection is gone */
 int lcro_l_request_tls_info(lua_State *L)
 {
   cro_conn *conn = lcro_real_conn(self(L, "tls")->request->conn);
@@ -72,7 +76,7 @@ int lcro_l_request_tls_info(lua_State *L)
   if (conn == NULL || conn->tls == NULL)
     return 0;
   lcro_push_tls_info(L, conn->tls);
-  if (tcp != NULL && lcro_push_tls_peer(L, tcp))
+  if (tcp != NULL && lcro_push_tls_peer(L, tcp) == 0)
     lua_setfield(L, -2, "peer");
   return 1;
 }

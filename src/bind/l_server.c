@@ -204,9 +204,11 @@ static void on_no_handshake(void *arg, cro_conn *conn, const char *why, uint64_t
   cro_bytes peer = conn->ops->peer(conn, &port);
 
   (void)arg;
-  fprintf(stderr, "crolua: no TLS handshake with %.*s: %s", (int)peer.len, peer.at, why);
+  fprintf(stderr, "crolua: no TLS handshake with %.*s: %s", (int)peer.len, peer.at,
+          why);
   if (more > 0)
-    fprintf(stderr, " (%llu more since the last one told of)", (unsigned long long)more);
+    fprintf(stderr, " (%llu more since the last one told of)",
+            (unsigned long long)more);
   fputc('\n', stderr);
 }
 

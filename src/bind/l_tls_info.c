@@ -30,6 +30,17 @@ static void set_seconds(lua_State *L, const char *key, int64_t value)
   lua_setfield(L, -2, key);
 }
 
+void lcro_push_tls_info(lua_State *L, const cro_tls_info *info)
+{
+  lua_createtable(L, 0, 8);
+  set_text(L, "version", info->version);
+  set_text(L, "cipher", info->cipher);
+  set_bytes(L, "alpn", info->alpn);
+  set_bytes(L, "server_name", info->server_name);
+  set_bool(L, "resumed", info->resumed);
+  set_bool(L, "verified", info->verified);
+}
+
 /* connection:tls_info() -> { version =, cipher =, alpn =, server_name =, resumed =,
  * verified = }; nil without TLS, and when it has closed */
 static int l_connection_tls_info(lua_State *L)
@@ -39,29 +50,17 @@ static int l_connection_tls_info(lua_State *L)
 
   if (info == NULL)
     return 0;
-  lua_createtable(L, 0, 8);
-  set_text(L, "version", info->version);
-  set_text(L, "cipher", info->cipher);
-  set_bytes(L, "alpn", info->alpn);
-  set_bytes(L, "server_name", info->server_name);
-  set_bool(L, "resumed", info->resumed);
-  set_bool(L, "verified", info->verified);
+  lcro_push_tls_info(L, info);
   return 1;
 }
 
-/* connection:tls_peer() -> { subject =, issuer =, common_name =, serial =, fingerprint
- * =, names =, pem =, not_before =, not_after = }; or nil, err: kind "not_found" when it
- * has shown no certificate */
-static int l_connection_tls_peer(lua_State *L)
+int lcro_push_tls_peer(lua_State *L, cro_tcp *tcp)
 {
-  const lcro_tcp *box = lcro_check_tcp(L, 1);
   cro_tls_peer peer;
-  int rc = CRO_E_CLOSED;
+  int rc = cro_tls_peer_of(tcp, &peer);
 
-  if (box->tcp != NULL)
-    rc = cro_tls_peer_of(box->tcp, &peer);
   if (rc != 0)
-    return lcro_fail(L, rc, "peer", (cro_bytes){ NULL, 0 });
+    return rc;
   lua_createtable(L, 0, 9);
   set_bytes(L, "subject", peer.subject);
   set_bytes(L, "issuer", peer.issuer);
@@ -72,7 +71,18 @@ static int l_connection_tls_peer(lua_State *L)
   set_bytes(L, "pem", peer.pem);
   set_seconds(L, "not_before", peer.not_before);
   set_seconds(L, "not_after", peer.not_after);
-  return 1;
+  return 0;
+}
+
+/* connection:tls_peer() -> { subject =, issuer =, common_name =, serial =, fingerprint
+ * =, names =, pem =, not_before =, not_after = }; or nil, err: kind "not_found" when it
+ * has shown no certificate */
+static int l_connection_tls_peer(lua_State *L)
+{
+  const lcro_tcp *box = lcro_check_tcp(L, 1);
+  int rc = box->tcp != NULL ? lcro_push_tls_peer(L, box->tcp) : CRO_E_CLOSED;
+
+  return rc == 0 ? 1 : lcro_fail(L, rc, "peer", (cro_bytes){ NULL, 0 });
 }
 
 static const luaL_Reg connection_methods[] = {

@@ -8,7 +8,7 @@
 struct lcro_loose {
   cro_conn conn; /* first */
   lcro_app *app;
-  lcro_tcp *tcp; /* NULL: none, or gone */
+  lcro_tcp *tcp;    /* NULL: none, or gone */
   cro_tls_info tls; /* of the real one, if it has any */
   cro_timer flush;
   bool closing;
@@ -21,7 +21,8 @@ static cro_conn *real(const lcro_loose *loose)
                                                        : NULL;
 }
 
-/* --- its operations -------------------------------------------------------------------
+/* --- its operations
+ * -------------------------------------------------------------------
  */
 
 static void forward_deadline(void *arg, cro_wait what)
@@ -134,7 +135,8 @@ static const cro_conn_ops loose_ops = {
   .local = loose_local,
 };
 
-/* --- life -----------------------------------------------------------------------------
+/* --- life
+ * -----------------------------------------------------------------------------
  */
 
 static void take_tls(lcro_loose *loose)

@@ -1,7 +1,7 @@
 /* bind/loose.h - what stands in for a socket beneath a chain of C parts that has none.
  *
- * It has the clock and the deadline of the connection it is composed for, where there is
- * one, and is shared by that connection's chains, so that parser and serializer know
+ * It has the clock and the deadline of the connection it is composed for, where there
+ * is one, and is shared by that connection's chains, so that parser and serializer know
  * each other. To close it is to end what comes out of them. It goes with the last of
  * them.
  */
@@ -23,6 +23,7 @@ int lcro_loose_join(lcro_loose_link *link, lcro_app *app, lcro_tcp *tcp,
 /* Harmless when it has not joined. */
 void lcro_loose_leave(lcro_loose_link *link);
 
+/* What its stages share. */
 cro_conn *lcro_loose_conn(lcro_loose *loose);
 
 /* The connection with a socket that this one is, or stands in for; NULL: none. */

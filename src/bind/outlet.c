@@ -21,8 +21,8 @@ void lcro_outlet_drop(lcro_outlet *outlet)
 static bool due(const lcro_outlet *outlet)
 {
   return !outlet->closed && !outlet->told_end &&
-         (outlet->bytes.len > 0 || outlet->now.len > 0 ||
-          outlet->messages.len > 0 || outlet->drain || outlet->ending);
+         (outlet->bytes.len > 0 || outlet->now.len > 0 || outlet->messages.len > 0 ||
+          outlet->drain || outlet->ending);
 }
 
 static bool inside(const lcro_outlet *outlet)

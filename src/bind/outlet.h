@@ -19,10 +19,10 @@ struct lcro_outlet {
   lcro_app *app;
   int fn;
   unsigned holds;
-  cro_buf bytes;          /* queued */
-  cro_bytes now;          /* being pushed, before anything is queued */
-  cro_buf messages;       /* queued: pointers to exchanges, each with a hold */
-  lcro_box_kind kind;     /* of messages */
+  cro_buf bytes;      /* queued */
+  cro_bytes now;      /* being pushed, before anything is queued */
+  cro_buf messages;   /* queued: pointers to exchanges, each with a hold */
+  lcro_box_kind kind; /* of messages */
   bool full;  /* a push was answered CRO_FULL: the pipeline waits to be resumed */
   bool asked; /* the script was told to wait: it wants to hear of room */
   bool drain;

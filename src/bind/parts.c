@@ -9,8 +9,8 @@ struct lcro_session {
   lcro_http_settings settings;
   cro_h1_config h1_config;
   cro_h2_config h2_config;
-  cro_h1 *h1; /* the one, */
-  cro_h2 *h2; /* or the other */
+  cro_h1 *h1;  /* the one, */
+  cro_h2 *h2;  /* or the other */
   int version; /* that the script has named, or 0 */
 };
 

@@ -11,8 +11,8 @@ struct lcro_server {
   int application; /* refs: the table given, and members looked at per request */
   int handlers;
   int conditional, miss, enter;
-  int router;    /* anchors the router's box */
-  int self;      /* the box, while anything runs */
+  int router; /* anchors the router's box */
+  int self;   /* the box, while anything runs */
   lcro_tally *tally;
   cro_list node; /* in app->servers */
 };
@@ -27,6 +27,7 @@ typedef struct lcro_http_settings {
   cro_h2_limits h2;
 } lcro_http_settings;
 
+/* As they are unless somebody says otherwise. */
 void lcro_default_settings(lcro_http_settings *settings);
 /* What the tables limits, timeouts and h2 of the table at `index` say, over that. */
 void lcro_read_settings(lua_State *L, int index, lcro_http_settings *settings);

@@ -261,6 +261,32 @@ void cro_h2_let_go(cro_h2 *h2)
   cro_free(h2);
 }
 
+static void unslot(void *h2)
+{
+  cro_h2_let_go(h2);
+}
+
+int cro_h2_server_of(cro_h2 **out, cro_conn *conn, const cro_h2_config *config)
+{
+  cro_h2 *h2 = cro_conn_get(conn, &reader_ops);
+  int rc;
+
+  if (h2 != NULL) {
+    *out = h2;
+    return 0;
+  }
+  rc = cro_h2_server_create(&h2, config);
+  if (rc != 0)
+    return rc;
+  h2->holds++;
+  rc = cro_conn_set(conn, &reader_ops, h2, unslot);
+  if (rc != 0)
+    cro_h2_let_go(h2);
+  else
+    *out = h2;
+  return rc;
+}
+
 cro_stage *cro_h2_reader(cro_h2 *h2)
 {
   h2->holds += !h2->has_reader;

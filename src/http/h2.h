@@ -46,6 +46,10 @@ typedef struct cro_h2_config {
  * was taken is destroyed. 0 or CRO_E_NOMEM. */
 int cro_h2_server_create(cro_h2 **out, const cro_h2_config *config);
 
+/* For pipelines composed by hand: the session under the connection's slot, made when
+ * missing; it then also lives until cro_conn_clear. 0 or CRO_E_NOMEM, CRO_E_LIMIT. */
+int cro_h2_server_of(cro_h2 **out, cro_conn *conn, const cro_h2_config *config);
+
 /* The session's two stages, to be linked into a pipeline, which destroys them. */
 cro_stage *cro_h2_reader(cro_h2 *h2);
 cro_stage *cro_h2_writer(cro_h2 *h2);

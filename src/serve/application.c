@@ -118,7 +118,8 @@ static bool answers_itself(const cro_server *server, const cro_server_call *call
   return call->status == 204 ? !server->options.options : !server->options.misses;
 }
 
-/* --- the right host -------------------------------------------------------------------
+/* --- the right host
+ * -------------------------------------------------------------------
  */
 
 /* Of "host:port" or "[::1]:port", as a certificate names it. */

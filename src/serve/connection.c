@@ -1,4 +1,5 @@
-/* One connection: its handshake, the version of HTTP it speaks, its pipeline, its end. */
+/* One connection: its handshake, the version of HTTP it speaks, its pipeline, its end.
+ */
 #include "serve/private.h"
 
 #include "base/alloc.h"
@@ -123,7 +124,8 @@ static int serve(serve_conn *self, const serve_protocol *protocol)
   return rc != 0 ? rc : cro_tcp_start(self->tcp, true);
 }
 
-/* --- TLS ------------------------------------------------------------------------------
+/* --- TLS
+ * ------------------------------------------------------------------------------
  */
 
 /* Who knows nothing of ALPN speaks HTTP/1.1, unless the server does not. */
@@ -203,7 +205,8 @@ static int shake(serve_conn *self)
   return options->trace ? trace_wire(self) : 0;
 }
 
-/* --- in the clear ---------------------------------------------------------------------
+/* --- in the clear
+ * ---------------------------------------------------------------------
  */
 
 static int decided(void *arg, bool is_h2)
@@ -248,7 +251,8 @@ static int serve_plain(serve_conn *self)
   }
 }
 
-/* --- life -----------------------------------------------------------------------------
+/* --- life
+ * -----------------------------------------------------------------------------
  */
 
 static int open_connection(cro_server *server, cro_tcp *tcp)

@@ -1,5 +1,5 @@
-/* serve/preface.h - a stage that looks at a connection's first bytes to tell HTTP/2 from
- * HTTP/1, where both come in the clear.
+/* serve/preface.h - a stage that looks at a connection's first bytes to tell HTTP/2
+ * from HTTP/1, where both come in the clear.
  *
  * It holds back at most the 24 bytes of the preface, and takes itself out of the
  * pipeline once it knows. Private to serve.
@@ -12,11 +12,12 @@
 typedef struct serve_preface serve_preface;
 
 /* decided(arg, is_h2) is called once, inside a push or by the deadline: it links what
- * follows behind the stage and starts it. 0 or a cro_err, which ends the connection. The
- * pipeline destroys the stage. 0 or CRO_E_NOMEM. */
+ * follows behind the stage and starts it. 0 or a cro_err, which ends the connection.
+ * The pipeline destroys the stage. 0 or CRO_E_NOMEM. */
 int serve_preface_create(serve_preface **out, int (*decided)(void *arg, bool is_h2),
                          void *arg);
 
+/* To be linked behind the source. */
 cro_stage *serve_preface_stage(serve_preface *self);
 
 /* Once it is linked and attached: `ms` for the first bytes, 0: for ever. Whoever has

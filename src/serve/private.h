@@ -42,7 +42,7 @@ struct cro_server {
   cro_server_stats stats;
   uint64_t told_at; /* ms: when a failed handshake was told of; 0: never */
   uint64_t untold;  /* failed since then */
-  cro_timer drain; /* fires when the drain has taken too long, or at once */
+  cro_timer drain;  /* fires when the drain has taken too long, or at once */
   void (*stopped)(void *arg);
   void *stopped_arg;
   bool starting; /* a listen is on its way */

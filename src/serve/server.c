@@ -217,7 +217,8 @@ void cro_server_stop(cro_server *server, bool now, void (*done)(void *arg), void
   server->listener = NULL;
   if (!now)
     serve_drain_all(server);
-  cro_loop_arm(server->loop, &server->drain, now || server->stats.connections == 0 ? 0 : due);
+  cro_loop_arm(server->loop, &server->drain,
+               now || server->stats.connections == 0 ? 0 : due);
 }
 
 cro_bytes cro_server_address(cro_server *server, int *port)

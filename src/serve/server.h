@@ -3,9 +3,9 @@
  * Per connection: tcp source -> reader -> application -> writer -> tcp sink, where the
  * ends of an encrypted connection are those of TLS, and reader and writer are of
  * HTTP/1.1 or HTTP/2. Which, is what the client has chosen by ALPN; in the clear it is
- * HTTP/1.1, or, with both versions, what the client's first bytes say (`Upgrade: h2c` is
- * ignored). The application stage matches the route and hands the request up; the answer
- * comes back through cro_server_respond, at once or later.
+ * HTTP/1.1, or, with both versions, what the client's first bytes say (`Upgrade: h2c`
+ * is ignored). The application stage matches the route and hands the request up; the
+ * answer comes back through cro_server_respond, at once or later.
  *
  * Over TLS a request of HTTP/2 for a host that is neither the one the client asked for
  * in the handshake nor in the certificate it was shown is answered 421.
@@ -43,9 +43,9 @@ typedef struct cro_server_ops {
   void (*request)(void *arg, cro_request *request, const cro_server_call *call);
   /* One request was refused before routing. May be NULL. */
   void (*refused)(void *arg, cro_conn *conn, int status, const char *reason);
-  /* A TLS handshake has failed, in words; at most once per 10 s, with how many more have
-   * failed since the last time. A client that only went away is not told of. May be
-   * NULL. */
+  /* A TLS handshake has failed, in words; at most once per 10 s, with how many more
+   * have failed since the last time. A client that only went away is not told of. May
+   * be NULL. */
   void (*no_handshake)(void *arg, cro_conn *conn, const char *why, uint64_t more);
   /* accept ran out of descriptors. May be NULL. */
   void (*starved)(void *arg, int err);
@@ -62,9 +62,9 @@ typedef struct cro_server_options {
   cro_http_limits limits;
   cro_http_timeouts timeouts;
   cro_h2_limits h2;
-  cro_tls_context *tls; /* held; NULL: in the clear. What it offers by ALPN should be
-                         * `versions` */
-  unsigned versions;    /* of CRO_SERVE_HTTP1, CRO_SERVE_HTTP2; 0: HTTP/1 */
+  cro_tls_context *tls;    /* held; NULL: in the clear. What it offers by ALPN should be
+                            * `versions` */
+  unsigned versions;       /* of CRO_SERVE_HTTP1, CRO_SERVE_HTTP2; 0: HTTP/1 */
   cro_bytes server_header; /* copied */
   cro_bytes label;         /* of traces, copied; empty: HTTP(port) */
   const cro_router
@@ -107,6 +107,7 @@ typedef struct cro_server_stats {
   uint64_t requests;
 } cro_server_stats;
 
+/* As of now. */
 cro_server_stats cro_server_stats_of(const cro_server *server);
 
 /* Between a start that succeeded and the stop; how many connections are open; and the
