@@ -85,8 +85,7 @@ describe("a crolua whose script goes wrong #loop", function()
     ]]
     assert.equal("1\n", got.out)
     assert.matches("error in a tap: (a table whose __tostring fails)", got.err, 1, true)
-    local _, reports = got.err:gsub("a broken promise that nobody observed", "")
-    assert.equal(50, reports)
+    assert.matches("49 more like this: a broken promise that nobody observed", got.err, 1, true)
   end)
 
   it("hears of an error whose cause is itself", function()

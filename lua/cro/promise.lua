@@ -115,7 +115,7 @@ function Promise:observe()
   if self.state == "kept" then return end
   self.seen = true
   local note = self.note
-  if note then note.done = true end
+  if note then unobserved.dismiss(note) end
 end
 local observe = Promise.observe
 

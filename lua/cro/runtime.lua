@@ -15,6 +15,7 @@ require "cro.cleanup" -- puts a fiber's record back in order after each job
 ---@field now fun(): number monotonic seconds
 ---@field wall fun(): number seconds since 1970-01-01 UTC
 ---@field timer fun(seconds: number, fn: fun()): { close: fun(self) } calls fn once, on a fiber
+---@field aside nil|fun(seconds: number, fn: fun()) calls fn some time later if the loop still runs; the latest counts
 ---@field tick number|nil seconds between two times at which timers fire; nil: no such grain
 ---@field report fun(text: string)
 ---@field clock cro.HostClock
@@ -67,6 +68,7 @@ if core.running then
     wall = core.wall,
     timer = core.timer,
     tick = 0.001,
+    aside = core.aside,
     clock = {
       stop = core.clock_stop,
       resume = core.clock_resume,

@@ -382,6 +382,7 @@ __attribute__((visibility("default"))) int luaopen_cro_core(lua_State *L)
   lcro_open_json(L);
   lcro_open_tcp(L);
   lcro_open_timer(L);
+  lcro_open_aside(L);
   lcro_open_clock(L);
   lcro_open_udp(L);
   lcro_open_signal(L);

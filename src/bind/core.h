@@ -98,6 +98,7 @@ void lcro_open_uri(lua_State *L);
 void lcro_open_json(lua_State *L);
 void lcro_open_tcp(lua_State *L);
 void lcro_open_timer(lua_State *L);
+void lcro_open_aside(lua_State *L);
 void lcro_open_clock(lua_State *L);
 void lcro_open_udp(lua_State *L);
 void lcro_open_signal(lua_State *L);

@@ -278,6 +278,25 @@ void cro_loop_disarm(cro_loop *loop, cro_timer *timer)
     cro_loop_again(loop);
 }
 
+static void on_aside(uv_timer_t *aside)
+{
+  cro_loop *loop = aside->data;
+
+  loop->on_aside(loop->on_aside_arg);
+}
+
+void cro_loop_aside(cro_loop *loop, uint64_t ms, void (*fn)(void *arg), void *arg)
+{
+  loop->on_aside = fn;
+  loop->on_aside_arg = arg;
+  if (fn == NULL) {
+    uv_timer_stop(&loop->aside);
+    return;
+  }
+  uv_update_time(&loop->uv);
+  uv_timer_start(&loop->aside, on_aside, ms, 0);
+}
+
 void cro_loop_limit_accepted(cro_loop *loop, uint64_t max)
 {
   loop->accepted_max = max;
@@ -336,7 +355,7 @@ static void init_fields(cro_loop *loop)
   cro_list_init(&loop->watches);
   cro_turn_init(&loop->turn, on_turn_wake);
   loop->alarm_at = UINT64_MAX;
-  loop->prepare.data = loop->alarm.data = loop->async.data = loop;
+  loop->prepare.data = loop->alarm.data = loop->aside.data = loop->async.data = loop;
 }
 
 static void init_handles(cro_loop *loop)
@@ -344,6 +363,8 @@ static void init_handles(cro_loop *loop)
   uv_prepare_init(&loop->uv, &loop->prepare);
   uv_idle_init(&loop->uv, &loop->idle);
   uv_timer_init(&loop->uv, &loop->alarm);
+  uv_timer_init(&loop->uv, &loop->aside);
+  uv_unref((uv_handle_t *)&loop->aside);
   net_clock_init(loop);
   uv_prepare_start(&loop->prepare, on_prepare);
   uv_unref((uv_handle_t *)&loop->prepare);
@@ -429,6 +450,7 @@ static void close_own_handles(cro_loop *loop)
   uv_close((uv_handle_t *)&loop->prepare, NULL);
   uv_close((uv_handle_t *)&loop->idle, NULL);
   uv_close((uv_handle_t *)&loop->alarm, NULL);
+  uv_close((uv_handle_t *)&loop->aside, NULL);
   uv_close((uv_handle_t *)&loop->clock.limit, NULL);
   uv_close((uv_handle_t *)&loop->async, NULL);
   uv_run(&loop->uv, UV_RUN_DEFAULT);

@@ -61,6 +61,12 @@ struct cro_post {
  * the loop is destroyed is called by cro_loop_destroy. */
 void cro_loop_post(cro_loop *loop, cro_post *post);
 
+/* Something that may be done when there is time: fn(arg) is called by the loop, once,
+ * about so many milliseconds of real time later, whether or not the clock is stopped.
+ * The loop does not go on for its sake. A later call takes its place; fn NULL takes it
+ * back. */
+void cro_loop_aside(cro_loop *loop, uint64_t ms, void (*fn)(void *arg), void *arg);
+
 /* Counts up (+1) and down (-1) reasons to go on running although nothing is open: a
  * post that is on its way, a fiber that another thread will wake. */
 void cro_loop_keep(cro_loop *loop, int by);

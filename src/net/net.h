@@ -60,6 +60,9 @@ struct cro_loop {
   uv_prepare_t prepare; /* the turn */
   uv_idle_t idle;       /* active while the next turn must not wait */
   uv_timer_t alarm;     /* the wheel's next expiry */
+  uv_timer_t aside;     /* cro_loop_aside */
+  void (*on_aside)(void *arg);
+  void *on_aside_arg;
   net_clock clock;
   uv_async_t async; /* posts of other threads */
   uv_mutex_t lock;  /* guards posts */

@@ -1,7 +1,14 @@
 ---@meta cro.core
---- The loop's clock, stopped and moved by hand: what cro.test.clock is made of.
+--- The loop's clock, stopped and moved by hand, which cro.test.clock is made of; and what is
+--- done by no clock at all.
 
 local core = {}
+
+--- Calls a function once, on a fiber, about so many real seconds later, if the program still
+--- runs then; it must not wait. A later call takes its place.
+---@param seconds number
+---@param fn fun()
+function core.aside(seconds, fn) end
 
 --- Stops it: timers, deadlines and the wall clock stand still, sockets go on.
 ---@return boolean done false when it is stopped already

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "net/clock.h"
 #include "net/net.h"
 #include "support/loopback.h"
 
@@ -397,6 +398,48 @@ static void a_loop_leaves_no_descriptor_behind(void)
   CHECK_INT(before, open_descriptors());
 }
 
+static void on_aside(void *arg)
+{
+  tell('a');
+  if (arg != NULL)
+    cro_loop_stop(arg);
+}
+
+static void what_is_done_aside_does_not_keep_the_loop(void)
+{
+  cro_loop *loop = new_loop();
+  named timer;
+
+  cro_loop_aside(loop, 0, on_aside, NULL);
+  cro_loop_run(loop);
+  CHECK_TEXT("", cro_bytes_of(story));
+  cro_loop_aside(loop, 100000, on_aside, NULL);
+  cro_loop_aside(loop, 1, on_aside, NULL); /* the latest counts, and is called once */
+  arm(loop, &timer, 't', 20);
+  cro_loop_run(loop);
+  CHECK_TEXT("at", cro_bytes_of(story));
+  cro_loop_aside(loop, 1, on_aside, NULL);
+  cro_loop_aside(loop, 0, NULL, NULL);
+  arm(loop, &timer, 'u', 20);
+  cro_loop_run(loop);
+  CHECK_TEXT("atu", cro_bytes_of(story));
+  cro_loop_aside(loop, 0, on_aside, NULL);
+  cro_loop_destroy(loop);
+}
+
+static void what_is_done_aside_does_not_wait_for_a_stopped_clock(void)
+{
+  cro_loop *loop = new_loop();
+
+  CHECK_INT(0, cro_clock_stop(loop));
+  cro_loop_keep(loop, 1);
+  cro_loop_aside(loop, 5, on_aside, loop);
+  cro_loop_run(loop);
+  CHECK_TEXT("a", cro_bytes_of(story));
+  cro_loop_keep(loop, -1);
+  cro_loop_destroy(loop);
+}
+
 TEST_MAIN(CASE(a_loop_with_nothing_to_do_returns),
           CASE(timers_keep_the_loop_running_and_fire_in_order),
           CASE(a_disarmed_timer_neither_fires_nor_keeps_the_loop),
@@ -406,6 +449,8 @@ TEST_MAIN(CASE(a_loop_with_nothing_to_do_returns),
           CASE(a_hook_is_left_alone_until_woken),
           CASE(posts_of_other_threads_arrive_once_and_in_order),
           CASE(a_post_nobody_ran_for_is_called_by_destroy),
+          CASE(what_is_done_aside_does_not_keep_the_loop),
+          CASE(what_is_done_aside_does_not_wait_for_a_stopped_clock),
           CASE(signals_are_called_in_the_loop_until_closed),
           CASE(signals_nobody_can_handle_are_refused),
           CASE(signals_have_names_and_numbers), CASE(destroy_closes_all_that_is_open),
