@@ -203,6 +203,43 @@ describe("cro.lock", function()
       assert.same({ "true", "last" }, log)
     end))
 
+    local ends = {
+      ["is done"] = function() cro.done() end,
+      ["fails"] = function() error { kind = "own" } end,
+      ["closes the source"] = function(handle) handle:close() end,
+    }
+    for how, finish in pairs(ends) do
+      it("a block that is busy gives it back when it " .. how .. " before its turn has come", world.inside(function()
+        local lock, first, log, note = Lock.new(), Lock.new(), world.log()
+        lock:try_lock()
+        cro.pcall(cro.react, function()
+          local handle
+          cro.whenever(cro.Supply.from_list { 1 }, function()
+            lock:unlock() -- and the value of lock() is queued behind this
+            sleep(1)
+            assert.is_true(lock:is_held())
+            finish(handle)
+          end)
+          handle = cro.whenever(lock:lock():supply():map(tostring), note)
+          cro.whenever(first:lock(), note) -- is there at once
+        end)
+        sleep(0)
+        assert.is_false(lock:is_held())
+        assert.equal(how == "closes the source", first:is_held())
+        assert.same(how == "closes the source" and { "true" } or {}, log)
+      end))
+    end
+
+    it("nothing leaves it with the handler whose turn comes", world.inside(function()
+      local lock, log, note = Lock.new(), world.log()
+      cro.react(function()
+        cro.whenever(cro.Supply.from_list { 1 }, function() sleep(1) end)
+        cro.whenever(lock:lock(), note)
+      end)
+      assert.is_true(lock:is_held())
+      assert.same({ "true" }, log)
+    end))
+
     it("a lock that waits with a time limit gives up its place", world.inside(function()
       local lock = Lock.new()
       lock:try_lock()

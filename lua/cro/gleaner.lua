@@ -34,7 +34,8 @@ end
 
 --- Returns whether the cycle is over.
 local function portion()
-  local began, over = clock(), false
+  local began = clock()
+  local over
   repeat
     over = collectgarbage("step", STEP)
   until over or clock() - began >= PORTION

@@ -333,12 +333,25 @@ local function forget_promise(target)
   return turn.finish_line(target, turn.DONE)
 end
 
+--- A lent value that waits in a mailbox goes back when its line closes first. The line
+--- tells when it takes the value out, and when it closes.
+local function keep_lent(target, promise, lender)
+  target.waiters = {
+    room = function()
+      target.waiters = nil
+      if target.closed then lender:lost(promise) end
+    end,
+  }
+end
+
 local function bring_settled(task)
   local target, promise = task.line, task.promise
   if not target.live or target.closed then return end
   if promise:status() == "broken" then return turn.finish_line(target, turn.QUIT, promise:cause()) end
-  if promise.lender then promise.lender = false end
+  local lender = promise.lender
+  if lender then promise.lender = false end
   target.enter(target, promise.value)
+  if lender and target.queued > 0 then keep_lent(target, promise, lender) end
   return turn.finish_line(target, turn.DONE)
 end
 

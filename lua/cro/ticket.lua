@@ -5,14 +5,14 @@
 --- not when the mailbox comes to it. A ticket that was handled, told or given up has no line.
 local fiber = require "cro.fiber"
 
----@class cro.Ticket
+---@class cro.EmitTicket
 ---@field fiber cro.Fiber that waits
 ---@field scope any whose code emitted
 ---@field value any
 ---@field stopped boolean nobody has the value
 ---@field line table|false
----@field older cro.Ticket|false
----@field newer cro.Ticket|false
+---@field older cro.EmitTicket|false
+---@field newer cro.EmitTicket|false
 local Ticket = {}
 Ticket.__index = Ticket
 
@@ -23,7 +23,7 @@ local ticket = {}
 ---@param rec cro.Fiber
 ---@param scope any
 ---@param value any
----@return cro.Ticket
+---@return cro.EmitTicket
 function ticket.new(line, rec, scope, value)
   -- Constants only: these keys are in the table's template, others would grow it.
   local self = setmetatable({
