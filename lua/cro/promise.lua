@@ -8,6 +8,7 @@
 --- Most promises are a table of two: while it is planned, `value` is who waits first. The
 --- rest are defaults, and what few promises need is added later.
 local S = require "cro.state"
+local crowd = require "cro.crowd"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 local later = require "cro.later"
@@ -24,7 +25,7 @@ local DEBUG = require("cro.traceback").DEBUG
 ---@class cro.Promise
 ---@field private state string "planned", "kept" or "broken"
 ---@field private value any the result or the error; before, the first fiber or task that waits, or false
----@field private more any those that came later
+---@field private more nil|cro.Crowd those that came later
 ---@field private run any what a derived or started promise does in its turn, `fn` its function
 ---@field private from any what it derives from, or who started it; then the fiber that runs it
 ---@field private argument any what a started function is given; who owns what a callback opens
@@ -91,8 +92,8 @@ local function settle(self, state, value)
   local more = self.more
   if not more then return true end
   self.more = nil
-  for i = 1, #more do
-    release(more[i], self)
+  for i = more.head, more.last do
+    if more[i] then release(more[i], self) end
   end
   return true
 end
@@ -135,11 +136,8 @@ function Promise:add_waiter(waiter)
     alarm:rouse(self)
     if not self.value then return self:add_waiter(waiter) end
   end
-  if more then
-    more[#more + 1] = waiter
-  else
-    self.more = { waiter }
-  end
+  if more then return crowd.add(more, waiter) end
+  self.more = crowd.new(waiter)
 end
 
 --- For modules: takes a waiter out again.
@@ -149,16 +147,11 @@ function Promise:forget(waiter)
   local more = self.more
   self.seen = true
   if self.value == waiter then
-    self.value = more and table.remove(more, 1) or false
+    self.value = more and crowd.take(more) or false
     if self.alarm and not self.value then self.alarm:rest(self) end
     return
   end
-  for i = 1, more and #more or 0 do
-    if more[i] == waiter then
-      table.remove(more, i)
-      return
-    end
-  end
+  if more then return crowd.remove(more, waiter) end
 end
 
 --- For modules and specs: does anything wait for it?
