@@ -48,8 +48,7 @@ static bool play(uint64_t fail_at)
     peer_turn(&rig.peer);
   }
   cro_alloc_fail_at(0);
-  if (started)
-    h2_rig_close(&rig);
+  h2_rig_close(&rig);
   return started;
 }
 
