@@ -196,9 +196,22 @@ static const known *find(int reason)
   return NULL;
 }
 
+/* OpenSSL has no words for those that came with TLS 1.3. */
+static const char *alert_name(int alert)
+{
+  switch (alert) {
+  case SSL_AD_MISSING_EXTENSION:
+    return "missing extension";
+  case SSL_AD_CERTIFICATE_REQUIRED:
+    return "certificate required";
+  default:
+    return SSL_alert_desc_string_long(alert);
+  }
+}
+
 static int say_alert(net_tls *self, int alert)
 {
-  net_tls_say(self, "the peer sent alert: %s", SSL_alert_desc_string_long(alert));
+  net_tls_say(self, "the peer sent alert: %s", alert_name(alert));
   return alert == SSL_AD_NO_APPLICATION_PROTOCOL ? CRO_E_ALPN : CRO_E_TLS;
 }
 
