@@ -25,10 +25,11 @@ cro_buf net_tls_block(void)
   return at != NULL ? (cro_buf){ at, 0, net_tls_block_bytes } : (cro_buf){ 0 };
 }
 
+/* What has begun without memory for a block and found some later is none. */
 void net_tls_give_block(cro_buf *block)
 {
   block->len = 0;
-  if (block->at == NULL || pool.block_count == spare_blocks) {
+  if (block->cap < net_tls_block_bytes || pool.block_count == spare_blocks) {
     cro_buf_free(block);
     return;
   }

@@ -212,19 +212,14 @@ static bool has_closed(const tls_side *side)
 size_t tls_rig_move(tls_rig *rig, tls_side *from, size_t n)
 {
   tls_side *to = from == &rig->server ? &rig->client : &rig->server;
-  cro_buf part = { 0 };
+  size_t len = from->wire.len < n ? from->wire.len : n;
 
-  if (to->in_full || from->wire.len == 0)
+  if (to->in_full || len == 0)
     return 0;
-  if (n > from->wire.len)
-    n = from->wire.len;
-  if (cro_buf_add(&part, (cro_bytes){ from->wire.at, n }) != 0)
-    return 0;
-  cro_buf_drop(&from->wire, n);
-  from->sent += n;
-  (void)tls_side_feed(to, cro_buf_bytes(&part));
-  cro_buf_free(&part);
-  return n;
+  (void)tls_side_feed(to, (cro_bytes){ from->wire.at, len });
+  cro_buf_drop(&from->wire, len);
+  from->sent += len;
+  return len;
 }
 
 void tls_rig_run(tls_rig *rig, size_t piece)
