@@ -92,7 +92,10 @@ static void settle_eof(cro_h2 *h2)
     cro_h2_stream *stream = CRO_CONTAINER(node, cro_h2_stream, node);
 
     next = node->next;
-    if (stream->closed || stream->received || stream->refused)
+    if (stream->finished)
+      cro_h2_reset(stream, NGHTTP2_NO_ERROR, 0);
+    cro_h2_give_held(stream);
+    if (stream->closed || stream->received || stream->released)
       continue;
     stream->broken = true;
     if (stream->tunnel) {

@@ -209,6 +209,7 @@ static int send_head(cro_h2_stream *stream, cro_response *response,
 {
   nghttp2_nv usual[usual_fields];
   field_list list;
+  bool data;
   int rc = open_list(&list, usual, response->arena, response->headers.count);
 
   if (rc == 0)
@@ -220,10 +221,10 @@ static int send_head(cro_h2_stream *stream, cro_response *response,
   stream->has_length = plan->length >= 0;
   if (!response->streams && plan->has_body)
     stream->whole = response->body;
-  return submit(stream, &list,
-                response->streams ? plan->has_body
-                                  : stream->whole.len > 0 ||
-                                        (plan->has_body && response->trailers.count));
+  data = response->streams ? plan->has_body
+                           : stream->whole.len > 0 ||
+                                 (plan->has_body && response->trailers.count > 0);
+  return submit(stream, &list, data);
 }
 
 static int fail_answer(cro_h2_stream *stream, cro_response *response, int err)
@@ -234,13 +235,52 @@ static int fail_answer(cro_h2_stream *stream, cro_response *response, int err)
 }
 
 /* Nothing of it follows. */
-static void whole_answer(cro_h2_stream *stream, cro_response *response)
+static int whole_answer(cro_h2_stream *stream, cro_response *response,
+                        const answer_plan *plan)
 {
+  int rc = send_head(stream, response, plan);
+
   response->written = response->body.len;
   response->state = CRO_RESPONSE_ENDED;
+  if (rc != 0)
+    return rc;
   cro_h2_answer_complete(stream);
   if (stream->whole.len > 0)
     cro_h2_has_data(stream);
+  return 0;
+}
+
+/* Who sends a body and reads of success may never look at the rest (curl 7.88), or take
+ * the reset that follows for a failure: such an answer waits a little for the body's
+ * end. One that says that something is wrong stops them all. */
+static bool must_wait(const cro_h2_stream *stream, const answer_plan *plan)
+{
+  const cro_body *body = &stream->request->body;
+
+  return !stream->received && !stream->continue_due && !stream->broken &&
+         plan->status < 400 && (body->received > 0 || body->length > 0);
+}
+
+static void hold_answer(cro_h2_stream *stream, cro_response *response)
+{
+  stream->held = stream->answered = true;
+  response->state = CRO_RESPONSE_ENDED;
+  cro_h2_answer_complete(stream);
+  cro_h2_body_linger(stream);
+}
+
+void cro_h2_give_held(cro_h2_stream *stream)
+{
+  cro_response *response = stream->request->response;
+  answer_plan plan;
+
+  if (!stream->held)
+    return;
+  stream->held = false;
+  plan = plan_answer(response);
+  if (whole_answer(stream, response, &plan) != 0)
+    cro_h2_reset(stream, NGHTTP2_INTERNAL_ERROR, CRO_E_NOMEM);
+  cro_h2_flush_later(stream->h2);
 }
 
 static int answer(cro_h2_stream *stream, cro_response *response)
@@ -254,13 +294,16 @@ static int answer(cro_h2_stream *stream, cro_response *response)
   }
   response->status = plan.status;
   stream->tunnel = plan.tunnel;
-  rc = send_head(stream, response, &plan);
+  if (!response->streams && must_wait(stream, &plan)) {
+    hold_answer(stream, response);
+    return 0;
+  }
+  rc = response->streams ? send_head(stream, response, &plan)
+                         : whole_answer(stream, response, &plan);
   if (rc != 0)
     return fail_answer(stream, response, rc);
   if (response->streams)
     cro_h2_stream_answer(stream, response);
-  else
-    whole_answer(stream, response);
   cro_h2_clock(stream);
   cro_h2_flush_later(stream->h2);
   return 0;
@@ -305,9 +348,7 @@ void cro_h2_refuse(cro_h2_stream *stream, int status, int err)
   response->type = CRO_B("text/plain");
   response->body = cro_status_phrase(status);
   plan.length = (int64_t)response->body.len;
-  if (send_head(stream, response, &plan) == 0)
-    whole_answer(stream, response);
-  else
+  if (whole_answer(stream, response, &plan) != 0)
     cro_h2_reset(stream, NGHTTP2_INTERNAL_ERROR, CRO_E_NOMEM);
   cro_h2_flush_later(h2);
   if (err != 0)

@@ -16,7 +16,7 @@ static size_t kept(const cro_h2_stream *stream)
 static void consume(cro_h2_stream *stream, size_t len)
 {
   cro_h2 *h2 = stream->h2;
-  int rc = stream->received || stream->broken
+  int rc = stream->received || (stream->broken && !stream->lingers)
                ? nghttp2_session_consume_connection(h2->session, len)
                : nghttp2_session_consume(h2->session, stream->id, len);
 
@@ -41,8 +41,26 @@ void cro_h2_credit(cro_h2_stream *stream)
 static void throw_away(cro_h2_stream *stream, size_t len)
 {
   stream->broken = true;
-  consume(stream, len + stream->owed);
+  len += stream->owed;
   stream->owed = 0;
+  consume(stream, len);
+  if (!stream->lingers)
+    stream->thrown += len;
+}
+
+void cro_h2_body_linger(cro_h2_stream *stream)
+{
+  cro_h2 *h2 = stream->h2;
+
+  if (stream->lingers || stream->received)
+    return;
+  throw_away(stream, 0);
+  stream->lingers = true;
+  stream->moved_at = cro_h2_now(h2);
+  (void)cro_h2_must(
+      h2, nghttp2_session_consume_stream(h2->session, stream->id, stream->thrown));
+  cro_h2_clock(stream);
+  cro_h2_wait(h2, CRO_WAIT_LINGER, cro_h2_linger_ms(h2));
 }
 
 static void more(cro_body *body)
@@ -106,7 +124,8 @@ void cro_h2_body_end(cro_h2_stream *stream)
     return;
   stream->received = true;
   cro_h2_clock(stream);
-  if (stream->released)
+  cro_h2_give_held(stream);
+  if (stream->released || stream->lingers)
     return;
   if (stream->owed > 0 && body->wanted) {
     consume(stream, stream->owed);
@@ -133,6 +152,7 @@ void cro_h2_break_body(cro_h2_stream *stream, int status)
 {
   throw_away(stream, 0);
   cro_h2_clock(stream);
+  cro_h2_give_held(stream);
   if (!stream->answered)
     cro_h2_refuse(stream, status, error_of(status));
   else

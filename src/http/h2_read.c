@@ -268,12 +268,20 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code,
 /* --- what went ----------------------------------------------------------------------
  */
 
-/* The answer is out; who still sends to us may stop (RFC 9113 8.1). */
+/* The answer is out. Who still sends to us is asked to stop (RFC 9113 8.1), but not at
+ * once: some clients throw an answer away that a reset comes with. */
 static void answer_sent(cro_h2_stream *stream)
 {
   stream->finished = true;
-  if (!stream->received)
-    cro_h2_reset(stream, NGHTTP2_NO_ERROR, 0);
+  if (stream->received)
+    return; /* nghttp2 closes it */
+  if (stream->lingers) {
+    cro_h2_reset(stream, NGHTTP2_NO_ERROR, 0); /* long enough */
+    return;
+  }
+  cro_h2_body_linger(stream);
+  cro_list_remove(&stream->todo);
+  cro_list_push(&stream->h2->ended, &stream->todo);
 }
 
 static void reset_sent(cro_h2 *h2, const nghttp2_frame *frame)

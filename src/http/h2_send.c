@@ -29,6 +29,17 @@ void cro_h2_has_no_data(cro_h2_stream *stream)
   stream->h2->waiting--;
 }
 
+static void go_on(cro_h2_stream *stream)
+{
+  cro_h2 *h2 = stream->h2;
+
+  if (stream->deferred) {
+    stream->deferred = false;
+    (void)cro_h2_must(h2, nghttp2_session_resume_data(h2->session, stream->id));
+  }
+  cro_h2_flush_later(h2);
+}
+
 void cro_h2_answer_complete(cro_h2_stream *stream)
 {
   if (stream->complete)
@@ -145,17 +156,6 @@ static int fail_answer(cro_response *response, int err)
   response->state = CRO_RESPONSE_ENDED;
   cro_h2_reset(response->writer, NGHTTP2_INTERNAL_ERROR, err);
   return err;
-}
-
-static void go_on(cro_h2_stream *stream)
-{
-  cro_h2 *h2 = stream->h2;
-
-  if (stream->deferred) {
-    stream->deferred = false;
-    (void)cro_h2_must(h2, nghttp2_session_resume_data(h2->session, stream->id));
-  }
-  cro_h2_flush_later(h2);
 }
 
 /* A writer that ignores CRO_FULL may go on for limits.write_buffer bytes. */

@@ -77,7 +77,7 @@ struct cro_h2 {
   unsigned answers_due; /* requests handed on and not answered */
   cro_list streams;     /* of node: everything that points here */
   cro_list ready;       /* of todo: to be handed on */
-  cro_list ended;       /* of todo: to be released */
+  cro_list ended;       /* of todo: to be released, and freed when closed */
   cro_list drained;     /* of todo: on_drain is due */
   size_t gathered;      /* bytes, while frames are gathered */
   int failed;           /* why the session ends */
@@ -131,6 +131,8 @@ struct cro_h2_stream {
   bool complete;       /* and all of its body is at hand */
   bool finished;       /* END_STREAM was sent */
   bool no_body;        /* content is counted, not sent (HEAD, 204, 304) */
+  bool held;           /* the answer waits for the end of the request */
+  bool lingers;        /* what still comes of the request is thrown away */
   bool refused;        /* the answer is the session's own */
   bool has_length;     /* the response announced one */
   bool deferred;       /* nghttp2 waits to be told of more */
@@ -141,6 +143,7 @@ struct cro_h2_stream {
   uint64_t seen_bytes; /* name + value + 32 each, trailers too; */
   uint64_t head_bytes; /* of those that are kept */
   size_t owed;         /* received, and not given back to the peer's window */
+  size_t thrown;       /* away, and not given back either */
   cro_bytes scheme;    /* :scheme */
   cro_bytes method;    /* :method */
   cro_bytes whole;     /* of a complete body: what is not sent yet */
@@ -226,6 +229,10 @@ void cro_h2_credit(cro_h2_stream *stream);
 void cro_h2_body_put(cro_h2_stream *stream, cro_bytes part);
 void cro_h2_body_end(cro_h2_stream *stream);
 
+/* The answer is there before the request is: the rest is taken and thrown away, for a
+ * while. */
+void cro_h2_body_linger(cro_h2_stream *stream);
+
 /* The request's body will never be complete: refused, or failed when an answer is on
  * its way. */
 void cro_h2_break_body(cro_h2_stream *stream, int status);
@@ -281,6 +288,9 @@ const char *cro_h2_reason_of(int status);
 /* Ends the stream with response->trailers. 0 or CRO_E_NOMEM. */
 int cro_h2_submit_trailers(cro_h2_stream *stream);
 
+/* Sends the answer that waited for the end of the request. */
+void cro_h2_give_held(cro_h2_stream *stream);
+
 /* 100 Continue. */
 void cro_h2_continue(cro_h2_stream *stream);
 
@@ -332,6 +342,9 @@ void cro_h2_judge_acks(cro_h2 *h2);
 
 /* Something is due `ms` from now (0: never); the nearest counts. */
 void cro_h2_wait(cro_h2 *h2, cro_wait what, uint64_t ms);
+
+/* For how long the rest of a body is thrown away once its answer is out. */
+uint64_t cro_h2_linger_ms(const cro_h2 *h2);
 
 /* The connection's deadline has come. */
 void cro_h2_on_deadline(void *arg, cro_wait what);

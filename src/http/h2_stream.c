@@ -153,6 +153,8 @@ static void drop(cro_h2_stream *stream)
 static void end_stream(cro_h2_stream *stream)
 {
   cro_h2_release(stream, stream->err);
+  if (!stream->closed)
+    return; /* answered, while more of the request comes */
   if (stream->err == 0)
     detach(stream);
   drop(stream);

@@ -4,7 +4,10 @@
 #include "base/err.h"
 #include "http/h2_session.h"
 
-enum { rate_after = 5000 }; /* ms of a body before its rate counts */
+enum {
+  rate_after = 5000,    /* ms of a body before its rate counts */
+  linger_default = 2000 /* ms */
+};
 
 static void arm(cro_h2 *h2, cro_wait what, uint64_t ms)
 {
@@ -115,10 +118,30 @@ static bool is_blocked(const cro_h2_stream *stream)
          nghttp2_session_get_remote_window_size(session) <= 0;
 }
 
+uint64_t cro_h2_linger_ms(const cro_h2 *h2)
+{
+  uint64_t ms = h2->config->timeouts->linger;
+
+  return ms > 0 ? ms : linger_default;
+}
+
+/* Of a body whose answer is out, or waits for its end. */
+static void look_at_rest(cro_h2_stream *stream, agenda *a)
+{
+  if (!is_due(a, stream->moved_at, cro_h2_linger_ms(stream->h2)))
+    return;
+  if (stream->finished)
+    cro_h2_reset(stream, NGHTTP2_NO_ERROR, 0);
+  else
+    cro_h2_give_held(stream);
+}
+
 static void look_at_stream(cro_h2_stream *stream, agenda *a)
 {
   const cro_http_timeouts *timeouts = stream->h2->config->timeouts;
 
+  if (stream->lingers)
+    look_at_rest(stream, a);
   if (stream->active_at > 0 && is_overdue(a, stream)) {
     cro_h2_break_body(stream, 408);
     return;

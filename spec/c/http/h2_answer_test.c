@@ -114,6 +114,18 @@ static void keep(h2_peer *peer, cro_request *request)
   peer->user = request;
 }
 
+/* Answers what is kept; the request may still be looked at, and is then dropped. */
+static void answer_kept(h2_rig *rig)
+{
+  cro_request *request = rig->peer.user;
+
+  cro_arena_hold(request->arena);
+  (void)peer_answer(&rig->peer, request);
+  peer_turn(&rig->peer);
+  CHECK(request->gone);
+  cro_arena_drop(request->arena);
+}
+
 static void open_with(h2_rig *rig, const char *script)
 {
   h2_rig_greet(rig);
@@ -172,12 +184,47 @@ static void an_answer_before_the_body_ends_it(void)
 
   open_with(&rig, "headers 1 eh post; data 1 'abc'");
   ((cro_request *)rig.peer.user)->response->status = 413;
-  (void)peer_answer(&rig.peer, rig.peer.user);
-  peer_turn(&rig.peer);
-  CHECK_PEER("HEADERS 1 es :status=413 content-length=0\nRST_STREAM 1 NO_ERROR\n",
-             &rig.peer);
+  answer_kept(&rig);
+  CHECK_PEER("HEADERS 1 es :status=413 content-length=0\n", &rig.peer);
   peer_play(&rig.peer, "data 1 'late'; headers 3 es eh get");
   CHECK_INT(2, rig.peer.messages);
+  peer_advance(&rig.peer, 1999);
+  CHECK_PEER("", &rig.peer);
+  peer_advance(&rig.peer, 1);
+  CHECK_PEER("RST_STREAM 1 NO_ERROR\n", &rig.peer);
+  h2_rig_close(&rig);
+}
+
+static void a_good_answer_waits_for_the_body(void)
+{
+  h2_rig rig;
+
+  open_with(&rig, "headers 1 eh post; data 1 'abc'");
+  (void)peer_answer(&rig.peer, rig.peer.user);
+  peer_turn(&rig.peer);
+  CHECK_PEER("", &rig.peer);
+  peer_play(&rig.peer, "data 1 fill:16384; data 1 fill:16384; data 1 fill:16384");
+  CHECK_PEER("WINDOW_UPDATE 1 32771\n", &rig.peer);
+  peer_play(&rig.peer, "data 1 es 'end'");
+  CHECK_PEER("HEADERS 1 es :status=204\n", &rig.peer);
+  CHECK(!cro_h2_busy(rig.h2));
+  h2_rig_close(&rig);
+}
+
+static void and_does_not_wait_for_ever(void)
+{
+  h2_rig rig;
+
+  open_with(&rig, "headers 1 eh post; data 1 'abc'");
+  ((cro_request *)rig.peer.user)->response->body = CRO_B("x");
+  (void)peer_answer(&rig.peer, rig.peer.user);
+  peer_turn(&rig.peer);
+  CHECK_PEER("", &rig.peer);
+  peer_advance(&rig.peer, 2000);
+  CHECK_PEER("HEADERS 1 :status=200 content-length=1\nDATA 1 es 'x'\n"
+             "RST_STREAM 1 NO_ERROR\n",
+             &rig.peer);
+  CHECK(!cro_h2_busy(rig.h2));
   h2_rig_close(&rig);
 }
 
@@ -414,6 +461,7 @@ TEST_MAIN(CASE(names_go_in_lower_case), CASE(some_answers_have_no_content),
           CASE(a_head_may_be_larger_than_a_frame), CASE(interim_answers_come_before),
           CASE(who_expects_100_gets_it_when_the_body_is_wanted),
           CASE(an_answer_before_the_body_ends_it),
+          CASE(a_good_answer_waits_for_the_body), CASE(and_does_not_wait_for_ever),
           CASE(connect_carries_bytes_both_ways),
           CASE(an_extended_connect_names_its_protocol),
           CASE(a_promise_goes_the_way_of_a_request),
