@@ -1,6 +1,5 @@
 --- Certificates for specs of TLS, made by the program openssl: a CA of their own, and
---- whatever is right or wrong about what it signs. All have one key.
-local cro = require "cro"
+--- whatever is right or wrong about what it signs. Nearly all have one key.
 local program = require "spec.support.program"
 
 local certificates = {}
@@ -35,7 +34,9 @@ end
 local function get_world()
   if world then return world end
   world = { folder = program.folder(), made = {} }
-  cro.defer(function() program.remove(world.folder) end)
+  local folder, watcher = world.folder, newproxy(true) -- the specs of other files have a world of their own
+  getmetatable(watcher).__gc = function() program.remove(folder) end
+  world.watcher = watcher
   program.write(world.folder .. "/c.cnf", CONFIG)
   run(world.folder, KEY .. "key.pem && " .. KEY .. "other_key.pem")
   make_ca "ca"
@@ -54,6 +55,7 @@ function certificates.ca() return certificates.path "ca.pem" end
 --- A certificate and its key. `name` is its common name; `names` its subjectAltName
 --- ("DNS:localhost,IP:127.0.0.1,IP:::1" unless given, false: none); `days` until it ends (10), `usage`
 --- its extendedKeyUsage, `ca` who signs ("ca", "other_ca", "self").
+--- `key = "rsa"` has one of that kind.
 ---@param given table|nil
 ---@return { certificate_file: string, private_key_file: string }
 function certificates.issue(given)
@@ -62,7 +64,12 @@ function certificates.issue(given)
   local name, ca, usage = given.name or "localhost", given.ca or "ca", given.usage
   local names = given.names
   if names == nil then names = "DNS:localhost,IP:127.0.0.1,IP:::1" end
-  local id = ("%s|%s|%s|%s|%s"):format(name, tostring(names), tostring(given.days), tostring(usage), ca)
+  local key = given.key == "rsa" and "rsa_key.pem" or "key.pem"
+  if given.key == "rsa" and not here.rsa then
+    run(here.folder, "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa_key.pem")
+    here.rsa = true
+  end
+  local id = ("%s|%s|%s|%s|%s|%s"):format(key, name, tostring(names), tostring(given.days), tostring(usage), ca)
   if here.made[id] then return here.made[id] end
   here.serial = (here.serial or 0) + 1
   local file = ("leaf%d.pem"):format(here.serial)
@@ -70,10 +77,10 @@ function certificates.issue(given)
   local extensions = "basicConstraints = CA:FALSE\n" .. (names and "subjectAltName = " .. names .. "\n" or "")
     .. (usage and "extendedKeyUsage = " .. usage .. "\n" or "")
   program.write(here.folder .. "/leaf.cnf", extensions)
-  local signed = ca == "self" and "-signkey key.pem" or ("-CA %s.pem -CAkey key.pem -CAcreateserial"):format(ca)
-  run(here.folder, ("openssl req -new -config c.cnf -key key.pem %s | openssl x509 -req %s -days %d -extfile leaf.cnf -out %s")
-    :format(subject, signed, given.days or 10, file))
-  here.made[id] = { certificate_file = certificates.path(file), private_key_file = certificates.path "key.pem" }
+  local signed = ca == "self" and "-signkey " .. key or ("-CA %s.pem -CAkey key.pem -CAcreateserial"):format(ca)
+  run(here.folder, ("openssl req -new -config c.cnf -key %s %s | openssl x509 -req %s -days %d -extfile leaf.cnf -out %s")
+    :format(key, subject, signed, given.days or 10, file))
+  here.made[id] = { certificate_file = certificates.path(file), private_key_file = certificates.path(key) }
   return here.made[id]
 end
 
