@@ -5,6 +5,7 @@
 
 static const char help[] =
     "usage: %s [options] [script [args]]\n"
+    "       %s command [--help]\n"
     "\n"
     "Runs a Lua script. The script may wait at top level (await, react, sleep);\n"
     "it ends when its last line has run.\n"
@@ -24,11 +25,15 @@ static const char help[] =
     "\n"
     "Without a script: a prompt, or on a pipe what comes on stdin.\n"
     "\n"
+    "Commands (a script of such a name: ./dev-cert, or -- before it):\n"
+    "  dev-cert  makes certificates for development\n"
+    "\n"
     "Environment: LUA_INIT (a chunk or @file to run first), LUA_PATH, LUA_CPATH,\n"
     "  CRO_TRACE=1 (print every message between the parts of a pipeline),\n"
     "  CRO_DEV=1 (a route that fails answers with its error and traceback),\n"
     "  CRO_DEBUG=1 (note where what is open was opened, and warn of what is lost),\n"
-    "  CRO_JIT=off, CROLUA_LUA_MEMORY (limit of the Lua heap, default 512M).\n"
+    "  CRO_JIT=off, CROLUA_LUA_MEMORY (limit of the Lua heap, default 512M),\n"
+    "  SSLKEYLOGFILE (a file for the keys of TLS, for Wireshark).\n"
     "\n"
     "Try:\n"
     "  %s -e 'print(\"hello\")'\n"
@@ -163,5 +168,5 @@ void lcro_args_help(const lcro_args *args)
 {
   const char *name = args->name;
 
-  printf(help, name, name, name, name, name);
+  printf(help, name, name, name, name, name, name);
 }

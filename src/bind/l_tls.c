@@ -101,6 +101,28 @@ static void read_identity(lua_State *L, int index, cro_tls_identity *out)
   out->ocsp_file = lcro_opt_bytes(L, index, "ocsp_file", none);
 }
 
+/* The array of strings in the field, as userdata on the stack; NULL: none. */
+static cro_bytes *read_strings(lua_State *L, const char *key, size_t *count)
+{
+  size_t n = open_list(L, 1, key);
+  int list = lua_gettop(L);
+  cro_bytes *all;
+
+  *count = n;
+  if (n == 0)
+    return NULL;
+  all = lua_newuserdata(L, n * sizeof *all);
+  for (size_t i = 0; i < n; i++) {
+    lua_rawgeti(L, list, (int)i + 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "option '%s': strings expected, got a %s", key,
+                 luaL_typename(L, -1));
+    all[i] = lcro_checkbytes(L, -1);
+    lua_pop(L, 1);
+  }
+  return all;
+}
+
 /* Arrays are userdata on the stack, so that what raises meanwhile leaks nothing. */
 static void read_identities(lua_State *L, cro_tls_options *options)
 {
@@ -118,26 +140,6 @@ static void read_identities(lua_State *L, cro_tls_options *options)
   }
   options->identities = all;
   options->identity_count = count;
-}
-
-static void read_alpn(lua_State *L, cro_tls_options *options)
-{
-  size_t count = open_list(L, 1, "alpn");
-  int list = lua_gettop(L);
-  cro_bytes *all;
-
-  if (count == 0)
-    return;
-  all = lua_newuserdata(L, count * sizeof *all);
-  for (size_t i = 0; i < count; i++) {
-    lua_rawgeti(L, list, (int)i + 1);
-    if (lua_type(L, -1) != LUA_TSTRING)
-      luaL_error(L, "option 'alpn': strings expected, got a %s", luaL_typename(L, -1));
-    all[i] = lcro_checkbytes(L, -1);
-    lua_pop(L, 1);
-  }
-  options->alpn = all;
-  options->alpn_count = count;
 }
 
 static cro_tls_verify read_verify(lua_State *L)
@@ -175,7 +177,7 @@ static void read_options(lua_State *L, cro_tls_options *options)
   options->sni_strict = lcro_opt_bool(L, 1, "sni_strict", false);
   options->no_sessions = lcro_opt_bool(L, 1, "no_sessions", false);
   read_identities(L, options);
-  read_alpn(L, options);
+  options->alpn = read_strings(L, "alpn", &options->alpn_count);
 }
 
 /* --- the box --------------------------------------------------------------------- */
@@ -223,6 +225,17 @@ static int l_context_changed(lua_State *L)
   return 1;
 }
 
+/* context:warning() -> what its owner should know although it works, or nil */
+static int l_context_warning(lua_State *L)
+{
+  const char *text = cro_tls_context_warning(self(L)->context);
+
+  if (text[0] == '\0')
+    return 0;
+  lua_pushstring(L, text);
+  return 1;
+}
+
 static int l_context_gc(lua_State *L)
 {
   context_box *box = lua_touserdata(L, 1);
@@ -235,11 +248,77 @@ static int l_context_gc(lua_State *L)
 static const luaL_Reg tls_context_methods[] = {
   { "reload", l_context_reload },
   { "changed", l_context_changed },
+  { "warning", l_context_warning },
   { NULL, NULL },
 };
 
+/* --- certificates for development ------------------------------------------------ */
+
+static void read_dev(lua_State *L, cro_tls_dev *what)
+{
+  cro_bytes none = CRO_B("");
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  memset(what, 0, sizeof *what);
+  what->ca_file = lcro_opt_bytes(L, 1, "ca_file", none);
+  what->ca_key_file = lcro_opt_bytes(L, 1, "ca_key_file", none);
+  what->certificate_file = lcro_opt_bytes(L, 1, "certificate_file", none);
+  what->private_key_file = lcro_opt_bytes(L, 1, "private_key_file", none);
+  what->days = (int)lcro_opt_number(L, 1, "days", 0);
+  what->client = lcro_opt_bool(L, 1, "client", false);
+  what->names = read_strings(L, "names", &what->name_count);
+}
+
+/* core.tls_dev_certificate(options) -> whether the authority is new; or nil, err */
+static int l_core_tls_dev_certificate(lua_State *L)
+{
+  cro_tls_fault wrong = { 0 };
+  cro_tls_dev what;
+  bool made = false;
+  int rc;
+
+  read_dev(L, &what);
+  rc = cro_tls_dev_certificate(&what, &made, &wrong);
+  if (rc != 0) {
+    wrong.err = rc;
+    return fault(L, &wrong);
+  }
+  lua_pushboolean(L, made);
+  return 1;
+}
+
+/* core.tls_dev_look(options) -> { covers =, ours =, good_until = } of the certificate that
+ * is there; or nil, err */
+static int l_core_tls_dev_look(lua_State *L)
+{
+  cro_tls_fault wrong = { 0 };
+  cro_tls_dev_seen seen = { 0 };
+  cro_tls_dev what;
+  int rc;
+
+  read_dev(L, &what);
+  rc = cro_tls_dev_look(&what, &seen, &wrong);
+  if (rc != 0) {
+    wrong.err = rc;
+    return fault(L, &wrong);
+  }
+  lua_createtable(L, 0, 3);
+  lua_pushboolean(L, seen.covers);
+  lua_setfield(L, -2, "covers");
+  lua_pushboolean(L, seen.ours);
+  lua_setfield(L, -2, "ours");
+  lua_pushnumber(L, (lua_Number)seen.until);
+  lua_setfield(L, -2, "good_until");
+  return 1;
+}
+
 void lcro_open_tls(lua_State *L)
 {
+  lua_pushcfunction(L, l_core_tls_dev_certificate);
+  lua_setfield(L, -2, "tls_dev_certificate");
+  lua_pushcfunction(L, l_core_tls_dev_look);
+  lua_setfield(L, -2, "tls_dev_look");
   lcro_class(L, class, tls_context_methods, l_context_gc);
   lua_pushcfunction(L, l_core_tls_context);
   lua_setfield(L, -2, "tls_context");

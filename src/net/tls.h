@@ -108,6 +108,18 @@ typedef struct cro_tls_dev {
 int cro_tls_dev_certificate(const cro_tls_dev *what, bool *made_ca,
                             cro_tls_fault *fault);
 
+/* What the certificate that is there is good for. */
+typedef struct cro_tls_dev_seen {
+  bool covers;   /* it is for all the names */
+  bool ours;     /* the authority of ca_file has signed it */
+  int64_t until; /* seconds since 1970 */
+} cro_tls_dev_seen;
+
+/* Looks at certificate_file and ca_file: 0, or a cro_err with *fault filled, among them
+ * CRO_E_NOTFOUND. */
+int cro_tls_dev_look(const cro_tls_dev *what, cro_tls_dev_seen *out,
+                     cro_tls_fault *fault);
+
 /* --- connections ----------------------------------------------------------------- */
 
 /* err 0: the handshake is over, conn->tls is filled, link and start. Else the

@@ -45,6 +45,28 @@ function core.tls_context(options) end
 ---@return cro.Error|nil
 function core.tls_wrap(connection, context, server, name, seconds, fn) end
 
+---@class cro.core.TlsDev
+---@field ca_file string the authority: it is made when neither of these is there
+---@field ca_key_file string
+---@field certificate_file string what it signs
+---@field private_key_file string
+---@field names string[] hosts and addresses
+---@field days integer|nil 1 to 825, the default
+---@field client boolean|nil to be shown by clients, too
+
+--- Makes a certificate for development: is its authority new? Nil and why not.
+---@param options cro.core.TlsDev
+---@return boolean|nil
+---@return cro.Error|nil
+function core.tls_dev_certificate(options) end
+
+--- What the certificate that is there is good for; nil and why that cannot be said: kind
+--- "not_found".
+---@param options cro.core.TlsDev
+---@return { covers: boolean, ours: boolean, good_until: number }|nil
+---@return cro.Error|nil
+function core.tls_dev_look(options) end
+
 ---@class cro.core.TlsContext
 local tls_context = {}
 
@@ -56,6 +78,11 @@ function tls_context:reload() end
 --- Is a file another than the one that was read?
 ---@return boolean
 function tls_context:changed() end
+
+--- What its owner should know although it works: a certificate that has expired, ... Nil
+--- for nothing.
+---@return string|nil
+function tls_context:warning() end
 
 ---@class cro.core.Connection
 local connection = {}

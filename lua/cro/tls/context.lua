@@ -20,7 +20,7 @@ local KEPT = 16
 ---@field box userdata what the core takes as `tls`
 ---@field private native cro.core.TlsOptions
 ---@field private name string for messages
----@field private complaint string|false what was last said of files that could not be read
+---@field private warned string|false what was last said of files that are read but not good
 ---@field private users integer who watches
 ---@field private variants table<string, cro.tls.Context> the same files with other protocols
 ---@field private looked number when its files were last looked at
@@ -44,21 +44,29 @@ local function with_environment(native)
   return copy
 end
 
+--- Says what is not as it should be, but works: once.
+local function warn(self)
+  local warning = self.box:warning() or false
+  if warning and warning ~= self.warned then runtime.write_report(("%s: %s"):format(self.name, warning)) end
+  self.warned = warning
+end
+
 local function make(name, side, native)
   local box, err = core.tls_context(native)
   if not box then
     err.message = ("%s: %s"):format(name, err.message)
     return nil, err
   end
-  local self = { side = side, box = box, native = native, name = name, complaint = false, users = 0 }
+  local self = { side = side, box = box, native = native, name = name, warned = false, users = 0 }
   self.variants, self.looked = setmetatable({}, { __mode = "v" }), fiber.now()
+  warn(self)
   return setmetatable(self, Context)
 end
 
 local function reload(self)
   local ok, err = self.box:reload()
   if ok then
-    self.complaint = false
+    warn(self)
     return true
   end
   err.message = ("%s: %s"):format(self.name, err.message)
@@ -71,11 +79,12 @@ end
 ---@return true|nil
 ---@return cro.Error|nil why not
 function Context:reload()
+  local ok, err = reload(self)
   for _, variant in pairs(self.variants) do
-    local ok, err = variant:reload()
-    if not ok then return nil, err end
+    local fine, failure = reload(variant)
+    ok, err = ok and fine, err or failure
   end
-  return reload(self)
+  return ok, err
 end
 
 local function changed(self)
@@ -86,13 +95,13 @@ local function changed(self)
   return false
 end
 
---- Reads the files again if they have changed. What is wrong is said once.
+--- Reads the files again if they have changed. What is wrong is said once: files that could
+--- not be read count as read.
 local function refresh(self)
   self.looked = fiber.now()
   if not changed(self) then return end
   local ok, err = self:reload()
-  if ok or err.message == self.complaint then return end
-  self.complaint = err.message
+  if ok then return end
   runtime.write_report(("%s; what was there before stays in use"):format(err.message))
 end
 
