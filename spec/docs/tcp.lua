@@ -27,4 +27,10 @@ return {
       assert.same({ "true" }, run.printed)
     end,
   },
+  {
+    play = function(block, run)
+      block()
+      assert.same({ "HELLO", "five" }, run.printed)
+    end,
+  },
 }

@@ -16,6 +16,7 @@
 ---   socket = true       the same for one that listens at the path SOCKET
 ---   ready = "..."       the same for one that is ready when this shell command succeeds
 ---   signal = "TERM"     ends it after the last client; false: it ends by itself
+---   before = "..."      a shell command that is run first, with CROLUA the program under test
 ---   beside = "..."      a shell command that runs all the while, started first; it gets
 ---                       PEER_PORT, as does the example (for examples that are clients)
 local program = require "spec.support.program"
@@ -83,6 +84,10 @@ local function script_of(path, plan, port, peer_port)
     "export HOST PORT PEER_PORT URL SOCKET " .. (plan.env or ""),
     WAIT,
   }
+  if plan.before then
+    lines[#lines + 1] = ("CROLUA=%s sh -c %s >/dev/null || echo 'before: failed' >&2"):format(
+      program.quote(program.crolua()), program.quote(plan.before))
+  end
   if plan.beside then
     lines[#lines + 1] = ("sh -c %s >beside.out 2>&1 </dev/null & beside=$!"):format(
       program.quote("exec " .. plan.beside))

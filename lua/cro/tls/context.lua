@@ -84,7 +84,8 @@ function Context:reload()
     local fine, failure = reload(variant)
     ok, err = ok and fine, err or failure
   end
-  return ok, err
+  if ok then return true end
+  return nil, err
 end
 
 local function changed(self)
