@@ -288,8 +288,8 @@ static int l_core_tls_dev_certificate(lua_State *L)
   return 1;
 }
 
-/* core.tls_dev_look(options) -> { covers =, ours =, good_until = } of the certificate that
- * is there; or nil, err */
+/* core.tls_dev_look(options) -> { covers =, ours =, good_until = } of the certificate
+ * that is there; or nil, err */
 static int l_core_tls_dev_look(lua_State *L)
 {
   cro_tls_fault wrong = { 0 };
