@@ -293,25 +293,11 @@ local function set_arg()
   _G.arg = arg -- luacheck: ignore 121 122
 end
 
---- A first word that names a sub-command, unless "--" precedes it.
-local function is_command(word)
-  if word:find "[./]" or host.argv[host.script - 1] == "--" then return false end
-  return require("cro.cli").knows(word)
-end
-
----@async
-local function run_command(name)
-  local ok = false
-  local ran = guarded(function()
-    ok = require("cro.cli").run(name, { unpack(host.argv, host.script + 1, #host.argv) })
-  end)
-  return ran and ok
-end
-
 ---@async
 local function run_script()
   local path = host.argv[host.script]
-  if is_command(path) then return run_command(path) end
+  local command = not path:find "[./]" and require("cro.cli").command(host)
+  if command then return guarded(command) end
   if path == "-" and host.argv[host.script - 1] ~= "--" then path = nil end
   return run_file(path, unpack(host.argv, host.script + 1, #host.argv))
 end

@@ -16,11 +16,6 @@ local COMMANDS = { ["dev-cert"] = "cro.cli.dev_cert" }
 ---@field options table<string, "flag"|"value"> by their names, without "--"
 ---@field run fun(given: table<string, string|boolean>, words: string[]): boolean|nil false: it has failed, and said why
 
---- Is this word a sub-command?
----@param word string
----@return boolean
-function cli.knows(word) return COMMANDS[word] ~= nil end
-
 local function complain(name, message)
   io.stdout:flush()
   io.stderr:write(("crolua %s: %s\n"):format(name, message))
@@ -77,12 +72,8 @@ function cli.parse(command, words)
   return given, rest
 end
 
---- Runs a sub-command.
 ---@async
----@param name string that `knows` knows
----@param words string[] what follows it
----@return boolean ok
-function cli.run(name, words)
+local function run(name, words)
   local command = require(COMMANDS[name])
   local given, rest = cli.parse(command, words)
   if not given then return complain(name, ("%s\nusage: crolua %s"):format(rest, command.usage)) end
@@ -94,6 +85,19 @@ function cli.run(name, words)
   if ok then return result ~= false end
   if errors.is_unwinding(result) then error(result, 0) end
   return complain(name, tostring(result))
+end
+
+--- What runs the sub-command that stands in the place of the script, if one does. It raises
+--- nil when the command has failed, which has said why.
+---@param host table the command line, as in cro.boot
+---@return fun()|nil
+function cli.command(host)
+  local at = host.script
+  local name = host.argv[at]
+  if not COMMANDS[name] or host.argv[at - 1] == "--" then return nil end
+  return function()
+    if not run(name, { unpack(host.argv, at + 1, #host.argv) }) then error(nil, 0) end
+  end
 end
 
 return cli
