@@ -13,8 +13,17 @@
  *
  * Frames are gathered and pushed on conn->on_flush, so many answers are one write.
  *
+ * An answer that is there before the end of its request lets the rest of that be thrown
+ * away for timeouts.linger; one of success (below 400) that is complete waits as long
+ * for a body that is on its way. Then the stream is reset with NO_ERROR.
+ *
  * A stream that the peer resets is released at once (cro_request_release), and counts
  * as open until its handler has ended (its arena is dropped).
+ *
+ * request->ops->push promises: the promised request is handed on by the loop, with
+ * `pushed` set. CONNECT, and with config.tunnels extended CONNECT
+ * (request->protocol_name, RFC 8441), answered 2xx with a stream, carries bytes both
+ * ways: the request's body is one direction, the response's the other.
  *
  * Malformed messages are answered (RST_STREAM or GOAWAY as RFC 9113 says), what is too
  * large with a real response (431, 413) where one can be sent.
@@ -34,7 +43,8 @@ typedef struct cro_h2_config {
   cro_bytes server; /* Server header; empty: none */
   bool trace;       /* each frame is shown by cro_trace_write */
   bool tunnels;     /* extended CONNECT is offered (RFC 8441) */
-  /* One request was refused (status, or 0 for a reset; static reason). May be NULL. */
+  /* One request was refused (status), or the connection ends (0); static reason. May be
+   * NULL. */
   void (*on_refused)(void *arg, cro_conn *conn, int status, const char *reason);
   void *arg;
 } cro_h2_config;

@@ -119,7 +119,7 @@ static void head_came(cro_h2 *h2, cro_h2_stream *stream, bool ended)
 
 static void trailers_came(cro_h2_stream *stream)
 {
-  if (!stream->too_large) {
+  if (!stream->too_large || stream->lingers) {
     cro_h2_body_end(stream);
     return;
   }

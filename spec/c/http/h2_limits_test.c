@@ -287,6 +287,30 @@ static void a_peer_that_does_not_read(void)
   h2_rig_close(&rig);
 }
 
+/* Resets nobody reads: input waits, and is judged when they are read. */
+static void resets_that_are_not_read(void)
+{
+  size_t before;
+  h2_rig rig;
+
+  h2_rig_greet(&rig);
+  rig.peer.sink_full = true;
+  before = in_use();
+  for (int i = 0; i < 5000 && !rig.peer.source_full; i++) {
+    char script[80];
+
+    (void)snprintf(script, sizeof script, "headers %d es eh {a: b}", i * 2 + 1);
+    peer_play(&rig.peer, script);
+  }
+  CHECK(rig.peer.source_full);
+  CHECK(in_use() < before + 600000);
+  rig.peer.sink_full = false;
+  peer_drain(&rig.peer);
+  CHECK_TEXT("too many resets", cro_bytes_of(rig.refusal != NULL ? rig.refusal : ""));
+  CHECK(!peer_is_open(&rig.peer));
+  h2_rig_close(&rig);
+}
+
 static void padding_is_no_way_round_the_window(void)
 {
   h2_rig rig;
@@ -307,4 +331,4 @@ TEST_MAIN(CASE(rapid_reset), CASE(resets_are_allowed_at_a_rate),
           CASE(one_stream_too_many_is_refused),
           CASE(a_reset_stream_counts_until_its_handler_has_ended),
           CASE(heads_of_all_streams_are_bounded), CASE(a_peer_that_does_not_read),
-          CASE(padding_is_no_way_round_the_window))
+          CASE(resets_that_are_not_read), CASE(padding_is_no_way_round_the_window))
