@@ -121,9 +121,13 @@ static int sink_push(cro_stage *stage, const void *message)
     return peer->sink_err;
   CHECK(len > 0);
   peer->writes++;
-  take_preface(peer, &in);
+  if (peer->raw == NULL)
+    take_preface(peer, &in);
   peer->bytes += len;
-  h2_frames_add(&peer->sent, in);
+  if (peer->raw != NULL)
+    h2_text_add(peer->raw, in);
+  else
+    h2_frames_add(&peer->sent, in);
   return peer->sink_full ? CRO_FULL : 0;
 }
 

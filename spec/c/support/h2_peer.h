@@ -34,6 +34,7 @@ struct h2_peer {
   const char *end; /* "open", "linger", "close" or "abort" */
   bool client;     /* the session under test is one */
   bool flush_due, source_full;
+  h2_text *raw;      /* the test's: where what is sent goes, unread */
   bool sink_full;    /* the test's: what the sink answers */
   int sink_err;      /* the test's: what the sink answers instead */
   int failed;        /* the application was failed with this */
