@@ -216,6 +216,14 @@ static void read_part(cro_h2_client *client, cro_bytes part)
   cro_h2_client_abort(client, error_of(client, n));
 }
 
+static bool is_behind_end(const cro_h2_client *client, const nghttp2_frame_hd *hd)
+{
+  return (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS) &&
+         hd->stream_id != 0 &&
+         nghttp2_session_find_stream(client->session, hd->stream_id) == NULL &&
+         cro_h2_meter_was_ended(&client->meter, hd->stream_id);
+}
+
 /* A frame begins. */
 static void on_frame(void *arg, const nghttp2_frame_hd *hd, const uint8_t *payload)
 {
@@ -226,6 +234,8 @@ static void on_frame(void *arg, const nghttp2_frame_hd *hd, const uint8_t *paylo
   client->continuations = continues ? client->continuations + 1 : 0;
   if (client->continuations > CRO_H2_CONTINUATIONS_MAX)
     cro_h2_client_terminate(client, NGHTTP2_ENHANCE_YOUR_CALM, CRO_E_PROTOCOL);
+  if (is_behind_end(client, hd))
+    cro_h2_client_terminate(client, NGHTTP2_STREAM_CLOSED, CRO_E_PROTOCOL);
   if (cro_h2_is_worthless(hd))
     cro_h2_client_charge(client, 1);
 }
@@ -321,7 +331,9 @@ int cro_h2_client_create(cro_h2_client **out, const cro_h2_client_config *config
   cro_list_init(&client->over);
   cro_stage_init(&client->reader, &reader_ops);
   cro_h2_client_writer_init(client);
-  client->meter = (cro_h2_meter){ .on_frame = on_frame, .arg = client };
+  client->meter = (cro_h2_meter){ .on_frame = on_frame,
+                                  .arg = client,
+                                  .highest = INT32_MAX }; /* each has its turn */
   cro_h2_memory_init(&client->memory);
   if (cro_h2_client_make_session(client) != 0) {
     cro_h2_memory_free(&client->memory);

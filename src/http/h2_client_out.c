@@ -169,7 +169,7 @@ void cro_h2_client_close_if_over(cro_h2_client *client)
 {
   bool failed = client->state == CRO_H2_CLIENT_ENDING;
 
-  if (client->state == CRO_H2_CLIENT_DEAD || client->out_full ||
+  if (client->state == CRO_H2_CLIENT_DEAD ||
       nghttp2_session_want_write(client->session) != 0 ||
       nghttp2_session_want_read(client->session) != 0)
     return;

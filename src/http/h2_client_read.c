@@ -277,6 +277,7 @@ static void reset_came(cro_h2_client *client, const nghttp2_frame *frame)
     return;
   }
   call->code = frame->rst_stream.error_code;
+  call->peer_reset = true;
   if (call->promised)
     cro_h2_client_charge_reset(client);
 }
@@ -365,15 +366,17 @@ static int error_of(const cro_h2_call *call, uint32_t code)
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code,
                            void *arg)
 {
+  cro_h2_client *client = arg;
   cro_h2_call *call = cro_h2_call_of(session, id);
 
-  (void)arg;
   if (call == NULL)
     return 0;
   if (!call->over) {
     call->code = code;
     cro_h2_call_end(call, error_of(call, code));
   }
+  if ((call->received && call->err == 0) || call->peer_reset)
+    cro_h2_meter_note_end(&client->meter, id);
   nghttp2_session_set_stream_user_data(session, id, NULL);
   cro_h2_call_closed(call);
   return 0;

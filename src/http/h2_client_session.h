@@ -81,6 +81,7 @@ typedef struct cro_h2_call {
   bool emitted;    /* the answer was handed on */
   bool received;   /* the answer is complete */
   bool sent;       /* the request is */
+  bool peer_reset; /* RST_STREAM came */
   bool continue_due;
   bool deferred;       /* nghttp2 waits to be told of more of the body */
   bool refused;        /* nghttp2 has reset it: what came was malformed */

@@ -82,19 +82,6 @@ static bool was_skipped(const cro_h2 *h2, int32_t id)
   return false;
 }
 
-static bool was_ended(const cro_h2 *h2, int32_t id)
-{
-  for (size_t i = 0; i < CRO_H2_ENDS_KEPT; i++)
-    if (h2->ended_ids[i] == id)
-      return true;
-  return false;
-}
-
-void cro_h2_note_end(cro_h2 *h2, int32_t id)
-{
-  h2->ended_ids[h2->ends++ % CRO_H2_ENDS_KEPT] = id;
-}
-
 /* RFC 9113 5.1 and 5.1.1, as far back as is remembered: nghttp2 passes over what comes
  * on a stream that it has forgotten. What we have reset ourselves is not remembered:
  * that may be on its way still. */
@@ -112,7 +99,7 @@ static void judge_turn(cro_h2 *h2, const nghttp2_frame_hd *hd)
   if (skipped && hd->type == NGHTTP2_HEADERS)
     cro_h2_terminate(h2, NGHTTP2_PROTOCOL_ERROR, CRO_E_PROTOCOL,
                      "a stream below one that was opened");
-  else if (skipped || was_ended(h2, id))
+  else if (skipped || cro_h2_meter_was_ended(&h2->meter, id))
     cro_h2_terminate(h2, NGHTTP2_STREAM_CLOSED, CRO_E_PROTOCOL,
                      "a frame on a stream that has ended");
 }

@@ -44,6 +44,19 @@ bool cro_h2_is_worthless(const nghttp2_frame_hd *hd)
   }
 }
 
+void cro_h2_meter_note_end(cro_h2_meter *meter, int32_t id)
+{
+  meter->ended[meter->ends++ % CRO_H2_ENDS_KEPT] = id;
+}
+
+bool cro_h2_meter_was_ended(const cro_h2_meter *meter, int32_t id)
+{
+  for (size_t i = 0; i < CRO_H2_ENDS_KEPT; i++)
+    if (meter->ended[i] == id)
+      return true;
+  return false;
+}
+
 /* --- frames --------------------------------------------------------------------------
  */
 

@@ -17,6 +17,9 @@
  * counts more than frames, is told instead. */
 enum { CRO_H2_CONTINUATIONS_MAX = 8, CRO_H2_CONTINUATIONS_TOLD = 32 };
 
+/* How many streams are remembered that the peer has ended. */
+enum { CRO_H2_ENDS_KEPT = 32 };
+
 typedef struct cro_h2_meter {
   /* A frame begins; everything before it was read, unless it is of a kind whose turn
    * does not matter. `payload` is that of a PRIORITY of five bytes, else NULL. */
@@ -26,11 +29,19 @@ typedef struct cro_h2_meter {
   int32_t highest; /* stream of a HEADERS so far */
   uint8_t have;    /* of the head that has come in part */
   uint8_t head[14];
+  unsigned ends; /* so far */
+  int32_t ended[CRO_H2_ENDS_KEPT];
 } cro_h2_meter;
 
 /* Cuts off the beginning of `in` what nghttp2 may read now: call it and feed nghttp2
  * until nothing is left of `in`. Empty when only part of a head has come. */
 cro_bytes cro_h2_meter_next(cro_h2_meter *meter, cro_bytes *in);
+
+/* The peer has ended the stream, which nghttp2 forgets now; and whether it has: what it
+ * sends on it from then on is a fault (RFC 9113 5.1). A stream that we have reset is
+ * not to be noted: that may be on its way still. */
+void cro_h2_meter_note_end(cro_h2_meter *meter, int32_t id);
+bool cro_h2_meter_was_ended(const cro_h2_meter *meter, int32_t id);
 
 /* True when the frame carries nothing: PING, SETTINGS and their like, types nobody
  * knows, and no content that ends nothing. */

@@ -32,8 +32,8 @@ typedef enum cro_h2_state {
   CRO_H2_DEAD    /* closed or failed: nothing more is done */
 } cro_h2_state;
 
-/* How far back it is known what became of a stream. */
-enum { CRO_H2_ENDS_KEPT = 32, CRO_H2_SKIPS_KEPT = 8 };
+/* Ranges of streams that are remembered because the peer left them out. */
+enum { CRO_H2_SKIPS_KEPT = 8 };
 
 typedef struct cro_h2_range {
   int32_t from, to;
@@ -96,8 +96,7 @@ struct cro_h2 {
   int32_t last_id;    /* the highest stream of the peer that was taken on */
   cro_h2_meter meter;
   unsigned continuations;                  /* in a row */
-  unsigned ends, skips;                    /* so far */
-  int32_t ended_ids[CRO_H2_ENDS_KEPT];     /* streams the peer has ended, not we */
+  unsigned skips;                          /* so far */
   cro_h2_range skipped[CRO_H2_SKIPS_KEPT]; /* streams it has left out */
   cro_buf shown; /* fields of the block that comes, for traces */
 
@@ -325,9 +324,6 @@ void cro_h2_limits_init(cro_h2 *h2);
  * connection. */
 void cro_h2_charge_reset(cro_h2 *h2);
 void cro_h2_charge_glitch(cro_h2 *h2);
-
-/* The peer has ended the stream, which nghttp2 forgets now. */
-void cro_h2_note_end(cro_h2 *h2, int32_t id);
 
 /* And at a WINDOW_UPDATE that was understood. */
 void cro_h2_judge_update(cro_h2 *h2, uint32_t increment);

@@ -133,7 +133,7 @@ void cro_h2_stream_closed(cro_h2_stream *stream)
   cro_list_push(&h2->ended, &stream->todo);
   h2->closed_at = cro_h2_now(h2);
   if ((stream->received && !stream->we_reset) || stream->peer_reset)
-    cro_h2_note_end(h2, stream->id);
+    cro_h2_meter_note_end(&h2->meter, stream->id);
   if (--h2->open > 0)
     return;
   h2->idle_at = h2->closed_at;

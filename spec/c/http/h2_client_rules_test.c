@@ -88,8 +88,8 @@ static const rule state_rules[] = {
   { "5.1 DATA on an idle stream", "data 3 'x'", BYE("PROTOCOL_ERROR") },
   { "5.1 DATA on an idle stream of the server", "data 2 'x'", BYE("PROTOCOL_ERROR") },
   { "5.1 PRIORITY on an idle stream", "priority 3 u31:0 u8:1", OPEN },
-  { "5.1 DATA behind RST_STREAM", OK "rst 1 u32:8; data 1 'x'", OPEN },
-  { "5.1 HEADERS behind END_STREAM", DONE "headers 1 es eh ok", OPEN },
+  { "5.1 DATA behind RST_STREAM", OK "rst 1 u32:8; data 1 'x'", BYE("STREAM_CLOSED") },
+  { "5.1 HEADERS behind END_STREAM", DONE "headers 1 es eh ok", BYE("STREAM_CLOSED") },
   { "5.1 RST_STREAM behind END_STREAM", DONE "rst 1 u32:0", OPEN },
   { "5.1 WINDOW_UPDATE behind END_STREAM", DONE "window 1 u31:1000", OPEN },
 };

@@ -43,6 +43,11 @@ uint64_t test_live(uint64_t want)
   return cro_alloc_live();
 }
 
+int test_failures(void)
+{
+  return failures;
+}
+
 static int run_case(const test_case *item)
 {
   uint64_t live = cro_alloc_live();

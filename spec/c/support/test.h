@@ -26,6 +26,8 @@ void test_bytes(const char *file, int line, const char *what, cro_bytes want,
 /* Blocks of the core's allocator, once they are `want` or after 3 s: a thread that
  * looks a name up may still be about to free what is its own. */
 uint64_t test_live(uint64_t want);
+/* Checks that have failed so far, in all cases. */
+int test_failures(void);
 int test_run(const test_case *cases, size_t count);
 
 #define CHECK(what)                                                                    \
