@@ -1,7 +1,8 @@
 --- `cro.run`: the last line of a script that serves.
 ---
 --- Starts services, waits for SIGINT or SIGTERM, drains, and returns when all have ended.
---- A second signal ends them at once. Given a function, it runs that in a fiber, which
+--- A second signal ends them at once. SIGHUP has servers that show certificates read them
+--- again; without any it does what it always does. Given a function, it runs that in a fiber, which
 --- the first signal cancels.
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
@@ -31,6 +32,13 @@ local function listen(fn)
     boxes[i] = run.on_signal(name, fn)
   end
   return boxes
+end
+
+--- Adds what SIGHUP does to the signals that are listened to.
+local function listen_for_reload(boxes)
+  local contexts = package.loaded["cro.tls.context"]
+  if not contexts or not contexts.in_use() or not run.has_signals() then return end
+  boxes[#boxes + 1] = run.on_signal("SIGHUP", contexts.reload_all)
 end
 
 local function close_all(boxes)
@@ -112,6 +120,7 @@ local function serve(services)
     if signals > 1 then return end
     reactive.Promise.all_of(stopping):settled(function() stopped:keep(true) end)
   end)
+  listen_for_reload(boxes)
   local ok, err = pcall(reactive.await, reactive.Promise.any_of { over, stopped })
   close_all(boxes)
   if not ok then error(err, 0) end

@@ -81,6 +81,8 @@ static size_t make_parts(lua_State *L, chain_box *chain, cro_conn *conn,
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
+  if (chain->session != NULL)
+    lcro_session_label(chain->session, conn, lcro_opt_bytes(L, 1, "label", CRO_B("")));
   return count;
 }
 

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "pipe/trace.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct lcro_session {
@@ -12,6 +13,7 @@ struct lcro_session {
   cro_h1 *h1;  /* the one, */
   cro_h2 *h2;  /* or the other */
   int version; /* that the script has named, or 0 */
+  char label[64];
 };
 
 static const char session_key; /* its address is the slot's key */
@@ -128,6 +130,15 @@ cro_stage *lcro_make_part(lua_State *L, cro_conn *conn, lcro_session **session)
     luaL_error(L, "chain: no native part of kind '%s'", kind);
   lua_settop(L, at);
   return stage;
+}
+
+void lcro_session_label(lcro_session *session, cro_conn *conn, cro_bytes label)
+{
+  if (conn->label != NULL || label.len == 0)
+    return;
+  (void)snprintf(session->label, sizeof session->label, "%.*s", (int)label.len,
+                 label.at);
+  conn->label = session->label;
 }
 
 void lcro_session_start(lcro_session *session)

@@ -16,6 +16,9 @@ typedef struct lcro_session lcro_session;
  * May raise. */
 cro_stage *lcro_make_part(lua_State *L, cro_conn *conn, lcro_session **session);
 
+/* What traces of it are labelled with, unless the connection has a label. Copied. */
+void lcro_session_label(lcro_session *session, cro_conn *conn, cro_bytes label);
+
 /* The pipeline is linked: deadlines run. */
 void lcro_session_start(lcro_session *session);
 /* What runs comes to its end, then the connection. */

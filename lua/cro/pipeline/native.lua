@@ -31,7 +31,9 @@ local function settings(parts, first, last, run)
     descriptors[#descriptors + 1] = descriptor_of(parts[i], run)
     names[#names + 1] = parts[i].name
   end
-  return { connection = run.box, parts = descriptors, names = names, head = "lua", tail = "lua" }
+  return {
+    connection = run.box, parts = descriptors, names = names, label = run.label, head = "lua", tail = "lua",
+  }
 end
 
 --- What turns a value of the core into a message, and back.

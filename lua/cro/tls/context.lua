@@ -137,6 +137,19 @@ function Context:watch()
   end
 end
 
+---- Is any context in use by who listens?
+---@return boolean
+function contexts.in_use() return watched_count > 0 end
+
+--- Reads the files of all contexts that are in use, whether they have changed or not. What
+--- is wrong is said each time.
+function contexts.reload_all()
+  for context in pairs(watched) do
+    local ok, err = context:reload()
+    if not ok then runtime.write_report(("%s; what was there before stays in use"):format(err.message)) end
+  end
+end
+
 --- Making -----------------------------------------------------------------------------
 
 local function protocols_of(list)
