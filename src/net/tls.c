@@ -1,12 +1,11 @@
 /* TLS sessions from their making to their end, and as layers of connections. */
+#include "net/openssl.h"
 #include "net/tls_session.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "net/net.h"
 #include "pipe/trace.h"
-
-#include <openssl/err.h>
 
 /* --- failing ------------------------------------------------------------------------
  */

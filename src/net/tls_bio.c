@@ -1,7 +1,6 @@
 /* Where OpenSSL reads and writes: what is being pushed, and the block that will be. */
+#include "net/openssl.h"
 #include "net/tls_session.h"
-
-#include <openssl/bio.h>
 
 static void keep_first(net_tls *self)
 {

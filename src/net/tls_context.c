@@ -1,4 +1,5 @@
 /* TLS contexts: what outlives a reload, and the SSLs that are made of them. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
@@ -6,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,10 +120,14 @@ static int begin(cro_tls_context *context, const cro_tls_options *options,
 int cro_tls_context_create(cro_tls_context **out, const cro_tls_options *options,
                            cro_tls_fault *fault)
 {
-  cro_tls_context *context = cro_alloc_zero(sizeof *context);
+  cro_tls_context *context;
   int rc;
 
   *fault = (cro_tls_fault){ .err = 0 };
+  fault->err = net_openssl_load(fault->text, sizeof fault->text);
+  if (fault->err != 0)
+    return fault->err;
+  context = cro_alloc_zero(sizeof *context);
   if (context == NULL)
     return tls_nomem(fault);
   context->holds = 1;

@@ -12,9 +12,8 @@
 #ifndef CRO_NET_TLS_CONTEXT_H
 #define CRO_NET_TLS_CONTEXT_H
 
+#include "net/openssl.h"
 #include "net/tls.h"
-
-#include <openssl/ssl.h>
 
 enum {
   net_tls_sessions_max = 256, /* of a client context; what was not used longest goes */

@@ -1,4 +1,5 @@
 /* Certificates for development: an authority of one's own, and what it has signed. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
@@ -8,10 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,11 +411,15 @@ static int make_files(const cro_tls_dev *what, const places *at, bool *made,
 int cro_tls_dev_certificate(const cro_tls_dev *what, bool *made_ca,
                             cro_tls_fault *fault)
 {
-  places *at = cro_alloc(sizeof *at);
   bool made = false;
+  places *at;
   int rc;
 
   *fault = (cro_tls_fault){ .err = 0 };
+  fault->err = net_openssl_load(fault->text, sizeof fault->text);
+  if (fault->err != 0)
+    return fault->err;
+  at = cro_alloc(sizeof *at);
   if (at == NULL)
     return tls_nomem(fault);
   rc = check_what(what, fault);

@@ -1,12 +1,10 @@
 /* What a certificate for development that is there already is good for. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <strings.h>
 
 /* The first certificate of a file. */

@@ -1,4 +1,5 @@
 /* Files of certificates and keys: read whole, small, and forgotten. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
@@ -6,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>

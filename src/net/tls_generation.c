@@ -1,11 +1,11 @@
 /* Everything that is made of the files of a context, at once or not at all. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 /* The handshake: begun, stepped, given up. A step that may cost a signature is one of
  * the few costly things of a turn; the others wait in line. */
+#include "net/openssl.h"
 #include "net/tls_session.h"
 
 #include "base/alloc.h"
@@ -7,8 +8,6 @@
 #include "pipe/trace.h"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 
 /* --- the name that is asked for -----------------------------------------------------

@@ -1,11 +1,11 @@
 /* What a server answers to a client's hello: which certificate, which protocol, what
  * is stapled; and which sessions it may resume. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/err.h"
 #include "base/wall.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 /* --- the name --------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  * certificate, and the whole name before a wildcard, which stands for one label.
  * Certificates of one name with keys of different kinds are one answer: OpenSSL takes
  * what the client can. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
@@ -12,7 +13,6 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,11 +1,10 @@
 /* What a certificate's issuer says of it, to be shown with it (OCSP stapling). */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/err.h"
 #include "base/wall.h"
 
-#include <openssl/err.h>
-#include <openssl/ocsp.h>
 #include <time.h>
 
 static int64_t seconds_of(const ASN1_GENERALIZEDTIME *time)

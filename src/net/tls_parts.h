@@ -12,9 +12,9 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "net/openssl.h"
 #include "net/tls_context.h"
 
-#include <openssl/x509.h>
 #include <sys/types.h>
 
 enum {

@@ -1,12 +1,10 @@
 /* Who is at the other end, and what was agreed on. */
+#include "net/openssl.h"
 #include "net/tls_session.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <time.h>
 
 static net_tls *of_conn(const cro_conn *conn)

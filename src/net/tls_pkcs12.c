@@ -1,11 +1,9 @@
 /* PKCS12 files: certificate, chain and key in one, under one password. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/err.h"
 
-#include <openssl/err.h>
-#include <openssl/pkcs12.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 
 /* Its certificates come in any order: from the leaf up, each the issuer of the one

@@ -1,11 +1,11 @@
 /* Sessions that servers have offered to our clients, by "name:port". */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/err.h"
 
-#include <openssl/err.h>
 #include <string.h>
 #include <time.h>
 

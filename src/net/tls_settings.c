@@ -1,10 +1,10 @@
 /* The caller's options, checked and copied: a reload needs them again. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
 
 /* AES with 128 bits first: as safe as is needed and a third faster. A client that

@@ -1,15 +1,12 @@
 /* The keys that session tickets are sealed with: random, in memory only, replaced
  * every twelve hours; the one before opens what it has sealed for as long again. */
+#include "net/openssl.h"
 #include "net/tls_parts.h"
 
 #include "base/err.h"
 #include "base/random.h"
 #include "base/wall.h"
 
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 #include <string.h>
 
 /* --- keys ------------------------------------------------------------------------- */

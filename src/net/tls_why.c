@@ -1,11 +1,10 @@
 /* What goes wrong with TLS, in words that say what to do about it. */
+#include "net/openssl.h"
 #include "net/tls_session.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -2,11 +2,10 @@
  * queue of the socket is about to be written, so that many of them are one record; big
  * ones are encrypted where they are. Never more than a batch of cipher text ahead of a
  * socket that is full: the rest waits as plain text. */
+#include "net/openssl.h"
 #include "net/tls_session.h"
 
 #include "base/err.h"
-
-#include <openssl/err.h>
 
 enum { big_push = net_tls_record };
 
