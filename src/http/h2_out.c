@@ -1,11 +1,15 @@
 /* Frames to bytes, gathered into few pushes; and how the connection ends. */
+#include "base/check.h"
 #include "base/err.h"
 #include "http/h2_session.h"
 
 enum {
-  gather_bytes = 64 * 1024,                         /* pushed at a time */
-  gather_room = gather_bytes + 16 * 1024 + 2 * 1024 /* and one more frame */
+  gather_bytes = 64 * 1024,   /* pushed at a time */
+  frame_most = 16 * 1024 + 64 /* what nghttp2 writes of a frame at once, and its head */
 };
+
+/* nghttp2 says a DATA and then one frame more (trailers) before it returns. */
+enum { gather_room = gather_bytes + 2 * frame_most };
 
 /* One flush runs at a time, and none waits for anything in between. */
 static char gather_space[gather_room];
@@ -62,6 +66,7 @@ static void gather(cro_h2 *h2, const uint8_t *bytes, size_t len)
 {
   char *to = gather_space + h2->gathered;
 
+  cro_check(len <= gather_room - h2->gathered);
   memcpy(to, bytes, len);
   h2->gathered += len;
   if (!h2->announced)

@@ -457,6 +457,48 @@ static void what_is_written_waits_for_the_socket(void)
   h2_rig_close(&rig);
 }
 
+/* A head, four frames of content that end a little behind the mark, and trailers as
+ * large as a frame: what nghttp2 says in one breath. */
+static void with_everything(h2_peer *peer, cro_request *request)
+{
+  enum { content = 4 * 16384, field = 4000 };
+  static char bytes[content], value[field];
+  cro_response *response = request->response;
+
+  memset(bytes, 'c', sizeof bytes);
+  memset(value, '!', sizeof value); /* longer in Huffman's code: sent as it is */
+  CHECK_INT(0, cro_response_add(response, CRO_B("x-a"), (cro_bytes){ value, field }));
+  CHECK_INT(0, cro_response_add(response, CRO_B("x-b"), (cro_bytes){ value, field }));
+  for (int i = 0; i < 5; i++) {
+    value[0] = (char)('a' + i); /* none is in the table */
+    CHECK_INT(0, cro_response_trailer(response, CRO_B("x-t"),
+                                      (cro_bytes){ value, sizeof value }));
+  }
+  response->body = (cro_bytes){ bytes, sizeof bytes };
+  (void)peer_answer(peer, request);
+}
+
+static void large_trailers_follow_large_content(void)
+{
+  size_t content = 0;
+  h2_frame frame;
+  h2_rig rig;
+
+  h2_rig_greet(&rig);
+  rig.peer.handler = with_everything;
+  peer_play(&rig.peer, "settings 0 u16:4 u32:1000000; window 0 u31:1000000");
+  peer_forget(&rig.peer);
+  peer_play(&rig.peer, "headers 1 es eh get");
+  CHECK(peer_next(&rig.peer, &frame));
+  CHECK(frame.type == NGHTTP2_HEADERS && frame.fields.len > 8000);
+  while (peer_next(&rig.peer, &frame) && frame.type == NGHTTP2_DATA)
+    content += frame.payload.len;
+  CHECK_INT(4 * 16384, content);
+  CHECK(frame.type == NGHTTP2_HEADERS && frame.fields.len > 20000);
+  CHECK(!cro_h2_busy(rig.h2));
+  h2_rig_close(&rig);
+}
+
 TEST_MAIN(CASE(names_go_in_lower_case), CASE(some_answers_have_no_content),
           CASE(a_head_may_be_larger_than_a_frame), CASE(interim_answers_come_before),
           CASE(who_expects_100_gets_it_when_the_body_is_wanted),
@@ -467,4 +509,5 @@ TEST_MAIN(CASE(names_go_in_lower_case), CASE(some_answers_have_no_content),
           CASE(a_promise_goes_the_way_of_a_request),
           CASE(a_promise_needs_a_peer_that_wants_it), CASE(what_is_urgent_goes_first),
           CASE(a_priority_may_be_updated), CASE(many_answers_are_one_write),
-          CASE(what_is_written_waits_for_the_socket))
+          CASE(what_is_written_waits_for_the_socket),
+          CASE(large_trailers_follow_large_content))
