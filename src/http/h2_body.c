@@ -75,6 +75,8 @@ static void more(cro_body *body)
     if (!stream->answered && body->received == 0)
       cro_h2_continue(stream);
   }
+  if (h2->state != CRO_H2_OPEN)
+    return;
   if (!stream->broken)
     cro_h2_credit(stream);
   cro_h2_clock(stream);

@@ -163,12 +163,20 @@ void cro_h2_abort(cro_h2 *h2, int err)
   conn->ops->abort(conn);
 }
 
+/* Whoever asks has a stream in his hands: all are released when the stages go, or where
+ * the session reaps. */
 int cro_h2_must(cro_h2 *h2, int rc)
 {
+  cro_conn *conn = h2->reader.conn;
+
   if (rc != NGHTTP2_ERR_NOMEM)
     return 0;
   h2->failing = true;
-  cro_h2_abort(h2, CRO_E_NOMEM);
+  if (h2->state == CRO_H2_DEAD)
+    return CRO_E_NOMEM;
+  h2->state = CRO_H2_DEAD;
+  h2->failed = CRO_E_NOMEM;
+  conn->ops->abort(conn);
   return CRO_E_NOMEM;
 }
 

@@ -152,12 +152,16 @@ static void drop(cro_h2_stream *stream)
  * a handler is not rid of by asking again. */
 static void end_stream(cro_h2_stream *stream)
 {
+  cro_arena *arena = stream->request->arena;
+
+  cro_arena_hold(arena); /* whoever is told may end the session */
   cro_h2_release(stream, stream->err);
   if (!stream->closed)
     return; /* answered, while more of the request comes */
   if (stream->err == 0)
     detach(stream);
   drop(stream);
+  cro_arena_drop(arena);
 }
 
 /* The session ends before its streams have. */

@@ -32,38 +32,52 @@ static void handle(h2_peer *peer, cro_request *request)
     (void)response->ops->end(response);
 }
 
-static bool play(uint64_t fail_at)
+static bool play(uint64_t fail_at, size_t step)
 {
+  h2_text bytes = { 0 };
   bool started;
   h2_rig rig;
 
+  h2_script(&bytes, exchange);
   h2_rig_open(&rig);
   rig.peer.handler = handle;
   cro_alloc_fail_at(fail_at);
   started = h2_rig_start(&rig);
   if (started) {
-    peer_play(&rig.peer, exchange);
-    peer_turn(&rig.peer);
+    peer_feed(&rig.peer, h2_text_bytes(&bytes), step);
+    peer_advance(&rig.peer, 3000);
     cro_h2_drain(rig.h2);
     peer_turn(&rig.peer);
   }
   cro_alloc_fail_at(0);
   h2_rig_close(&rig);
+  h2_text_free(&bytes);
   return started;
+}
+
+static void fail_each(size_t step, uint64_t last)
+{
+  uint64_t live;
+
+  (void)play(0, step);
+  cro_arena_trim();
+  live = cro_alloc_live();
+  for (uint64_t n = 1; n < last; n++) {
+    (void)play(n, step);
+    cro_arena_trim();
+    CHECK_INT(live, cro_alloc_live());
+  }
 }
 
 static void any_allocation_may_fail(void)
 {
-  uint64_t live;
+  fail_each(0, 700);
+}
 
-  (void)play(0);
-  cro_arena_trim();
-  live = cro_alloc_live();
-  for (uint64_t n = 1; n < 700; n++) {
-    (void)play(n);
-    cro_arena_trim();
-    CHECK_INT(live, cro_alloc_live());
-  }
+/* The application works between two frames. */
+static void any_allocation_may_fail_between_frames(void)
+{
+  fail_each(8, 900);
 }
 
 /* The connection is lost at any byte. */
@@ -108,5 +122,5 @@ static void a_writer_may_fail_at_any_push(void)
   }
 }
 
-TEST_MAIN(CASE(any_allocation_may_fail), CASE(a_connection_may_break_anywhere),
-          CASE(a_writer_may_fail_at_any_push))
+TEST_MAIN(CASE(any_allocation_may_fail), CASE(any_allocation_may_fail_between_frames),
+          CASE(a_connection_may_break_anywhere), CASE(a_writer_may_fail_at_any_push))
