@@ -63,6 +63,7 @@ static void layer_ended(cro_layer *layer)
   if (!self->failed || self->ended)
     return;
   self->ended = true;
+  self->told = self->told || layer->closing; /* its owner may be gone, too */
   tell_over(self, layer->err);
   if (self->reader.next != NULL && !self->finished && !self->dead)
     cro_emit_fail(&self->reader, layer->err);

@@ -157,10 +157,13 @@ static int take(net_tls *self, cro_bytes bytes)
 /* What cannot be kept or encrypted cannot be left out either. */
 static int give_in(net_tls *self, int err)
 {
-  if (!self->failed) {
-    (void)net_tls_fail(self, err);
-    self->conn->ops->abort(self->conn);
-  }
+  bool closing = self->layer.closing;
+
+  if (self->failed)
+    return err;
+  (void)net_tls_fail(self, err);
+  self->conn->ops->abort(self->conn);
+  self->layer.closing = closing; /* not the owner's doing, who is to be told */
   return err;
 }
 

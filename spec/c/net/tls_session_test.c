@@ -330,6 +330,28 @@ static void a_close_says_close_notify_and_nothing_after_it(void)
   end(&rig);
 }
 
+/* Between the fault and the turn in which it would have been told. */
+static void who_has_closed_is_not_told_of_a_handshake_that_failed(bool abort)
+{
+  tls_rig rig = { 0 };
+
+  begin(&rig);
+  CHECK(tls_side_feed(&rig.server, CRO_B("GET / HTTP/1.1\r\n\r\n")) < 0);
+  if (abort)
+    rig.server.conn.ops->abort(&rig.server.conn);
+  else
+    rig.server.conn.ops->close(&rig.server.conn);
+  tls_rig_turn(&rig);
+  CHECK_INT(0, rig.server.over);
+  end(&rig);
+}
+
+static void a_failure_is_not_told_to_who_has_given_up(void)
+{
+  who_has_closed_is_not_told_of_a_handshake_that_failed(true);
+  who_has_closed_is_not_told_of_a_handshake_that_failed(false);
+}
+
 static void a_pipeline_that_fails_sends_no_close_notify(void)
 {
   tls_rig rig = { 0 };
@@ -363,4 +385,5 @@ TEST_MAIN(CASE(records_in_pieces_of_any_size_are_one_stream),
           CASE(what_comes_behind_a_close_notify_is_ignored),
           CASE(an_end_without_close_notify_is_no_end_but_a_cut),
           CASE(a_close_says_close_notify_and_nothing_after_it),
+          CASE(a_failure_is_not_told_to_who_has_given_up),
           CASE(a_pipeline_that_fails_sends_no_close_notify), CASE(a_reset_is_passed_on))
