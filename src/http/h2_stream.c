@@ -156,11 +156,11 @@ static void end_stream(cro_h2_stream *stream)
 
   cro_arena_hold(arena); /* whoever is told may end the session */
   cro_h2_release(stream, stream->err);
-  if (!stream->closed)
-    return; /* answered, while more of the request comes */
-  if (stream->err == 0)
-    detach(stream);
-  drop(stream);
+  if (stream->closed) { /* else answered, while more of the request comes */
+    if (stream->err == 0)
+      detach(stream);
+    drop(stream);
+  }
   cro_arena_drop(arena);
 }
 
