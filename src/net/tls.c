@@ -132,6 +132,7 @@ static const cro_layer_ops layer_ops = {
 
 static void free_all(net_tls *self)
 {
+  net_tls_calm(self);
   cro_list_remove(&self->tick.ready);
   if (self->conn != NULL && self->conn->tls == &self->info)
     self->conn->tls = NULL;

@@ -103,6 +103,7 @@ void net_tls_calm(net_tls *self)
   if (conn == NULL || !self->watched)
     return;
   self->watched = false;
+  net_tls_over(conn->ops->now(conn));
   conn->ops->deadline(conn, CRO_WAIT_NOTHING, 0);
   conn->on_deadline = self->their_deadline;
   conn->deadline_arg = self->their_arg;
@@ -129,6 +130,7 @@ static void watch(net_tls *self)
   cro_conn *conn = self->conn;
 
   self->watched = true;
+  net_tls_begun();
   self->their_deadline = conn->on_deadline;
   self->their_arg = conn->deadline_arg;
   conn->on_deadline = on_deadline;

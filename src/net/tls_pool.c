@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 
 enum {
+  crowd = 256,      /* handshakes at once, 30 KiB each until they are over */
+  crowd_ms = 10000, /* between two of them */
   spare_blocks = 4,
   spare_gatherers = 16,
   gatherer_max = 32 * 1024, /* a bigger one is given back to the system */
@@ -13,6 +15,8 @@ static struct {
   cro_buf blocks[spare_blocks], gatherers[spare_gatherers];
   size_t block_count, gatherer_count;
   size_t sessions;
+  size_t shaking, shaking_peak;
+  uint64_t trimmed_at;
 } pool;
 
 cro_buf net_tls_block(void)
@@ -69,4 +73,22 @@ void net_tls_pool_drop(void)
     cro_buf_free(&pool.blocks[--pool.block_count]);
   while (pool.gatherer_count > 0)
     cro_buf_free(&pool.gatherers[--pool.gatherer_count]);
+}
+
+void net_tls_begun(void)
+{
+  if (++pool.shaking > pool.shaking_peak)
+    pool.shaking_peak = pool.shaking;
+}
+
+void net_tls_over(uint64_t now)
+{
+  pool.shaking--;
+  if (pool.shaking_peak < crowd || pool.shaking > pool.shaking_peak / 16)
+    return;
+  if (pool.trimmed_at != 0 && now - pool.trimmed_at < crowd_ms)
+    return;
+  pool.shaking_peak = pool.shaking;
+  pool.trimmed_at = now;
+  cro_alloc_trim();
 }

@@ -142,6 +142,10 @@ cro_buf net_tls_gatherer(void);
 void net_tls_give_gatherer(cro_buf *buf);
 void net_tls_pool_hold(void);
 void net_tls_pool_drop(void);
+/* A handshake begins, is over (at `now`, in ms). What many of them at once needed lies
+ * between what they leave behind: it is given back when the crowd has gone. */
+void net_tls_begun(void);
+void net_tls_over(uint64_t now);
 
 /* tls_why.c: what is wrong, in words, kept in self->why; the first one stays. */
 void net_tls_say(net_tls *self, const char *format, ...)
