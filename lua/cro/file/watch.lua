@@ -15,6 +15,13 @@ local function join(folder, name)
   return folder .. "/" .. name
 end
 
+--- Is the watched folder still at its path? What told otherwise may have been lost.
+local function is_there(self, path, id)
+  local now = watching.add(self, path, true, false)
+  if now then watching.remove(self, now) end
+  return now == id
+end
+
 -- Folders ---------------------------------------------------------------------------------
 
 --- One folder and, when it is recursive, those below it: a record for each, by its id and
@@ -103,17 +110,20 @@ function Tree:on_event(id, what, name)
   if not gone then add(self, record, name, true) end
 end
 
---- Folders may have come unheard.
+--- Folders may have come, gone and come again unheard: they are looked for anew.
 function Tree:on_overflow()
+  if self.closed then return end
   self.events:overflow()
+  if not is_there(self, self.path, self.root.id) then return self:root_gone() end
   if not self.recursive then return end
   local all = {}
-  for _, record in pairs(self.by_id) do
+  for _, record in pairs(self.root.below) do
     all[#all + 1] = record
   end
   for _, record in ipairs(all) do
-    if record.id then scan(self, record, false) end
+    forget(self, record)
   end
+  return scan(self, self.root, false)
 end
 
 function Tree:root_gone()
@@ -218,7 +228,13 @@ function Single:tell(what, own)
   if own then follow(self) end
 end
 
-function Single:on_overflow() self.events:overflow() end
+function Single:on_overflow()
+  if self.closed then return end
+  self.events:overflow()
+  local folder = split(self.path)
+  if not is_there(self, folder, self.names[1].id) then return self:stop(true) end
+  return follow(self)
+end
 
 --- With its folder the file has gone.
 function Single:stop(gone)
