@@ -331,6 +331,30 @@ describe("file.watch #loop", function()
     assert.equal("limit\tENOSPC\tfs.inotify.max_user_watches=524288\t0\n", run.out, run.err)
   end)
 
+  it("goes on in the core when what takes the events has failed", function()
+    local core, taken, calls, w = require "cro.core", {}, 0, nil
+    local report = cro.on_error(function() end)
+    w = assert(core.watch(function()
+      calls = calls + 1
+      local id, _, name = w:take()
+      while id do
+        taken[#taken + 1] = name
+        if calls < 3 then error "no more for now" end
+        id, _, name = w:take()
+      end
+    end))
+    assert(w:add(dir.path, true, false))
+    for i = 1, 5 do
+      await(file.mkdir(dir.at("d" .. i)))
+    end
+    folder.eventually(function() return #taken == 5 end)
+    cro.on_error(report)
+    assert.equal("d1 d2 d3 d4 d5", table.concat(taken, " "))
+    w:close()
+    w:close()
+    assert.is_false((pcall(w.take, w)))
+  end)
+
   it("keeps the program waiting while it is tapped, and no longer", function()
     program.write(dir.at "script.lua", [[
       local cro = require "cro"

@@ -1,16 +1,21 @@
 /* l_watch.c - core.watch(fn): changes in files and folders.
  *
  * fn() is called, on a fiber, when there are events; it takes them. One call at a time:
- * the watch itself is silent until everything was taken. */
+ * the watch itself is silent until everything was taken. When fn raised (memory is out)
+ * it is called again a moment later, for what it has left. */
+#include "base/check.h"
 #include "bind/fiber.h"
 #include "net/file.h"
 #include "net/watch.h"
+
+#include <stddef.h>
 
 static const char class[] = "cro.watch";
 
 typedef struct {
   lcro_entry entry; /* first */
   lcro_app *app;
+  cro_timer retry;
   cro_watch *watch; /* NULL: closed */
   bool inside;
   int fn, self;
@@ -30,12 +35,15 @@ static void release(lua_State *L, watch_box *box)
 
 static void watch_left(lua_State *L, lcro_entry *entry, bool failed)
 {
+  enum { pause_ms = 10 };
   watch_box *box = (watch_box *)entry;
+  cro_loop *loop = box->app->loop;
 
-  (void)failed;
   box->inside = false;
   if (box->watch == NULL)
     release(L, box);
+  else if (failed && !box->app->closing)
+    cro_loop_arm(loop, &box->retry, cro_loop_now(loop) + pause_ms);
 }
 
 static const lcro_entry_ops watch_ops = { .open = watch_open, .left = watch_left };
@@ -48,6 +56,11 @@ static void on_readable(void *arg)
     return;
   box->inside = true;
   (void)lcro_fiber_deliver(box->app, &box->entry);
+}
+
+static void on_retry(cro_timer *timer)
+{
+  on_readable(CRO_CONTAINER(timer, watch_box, retry));
 }
 
 static cro_watch *check_open(lua_State *L)
@@ -116,9 +129,11 @@ static int l_watch_close(lua_State *L)
 
   if (box->watch == NULL)
     return 0;
+  cro_loop_disarm(box->app->loop, &box->retry);
   cro_watch_close(box->watch);
   box->watch = NULL;
-  if (!box->inside)
+  lcro_fiber_undeliver(&box->entry);
+  if (box->entry.fiber == NULL)
     release(L, box);
   return 0;
 }
@@ -129,6 +144,8 @@ static int l_watch_gc(lua_State *L)
   watch_box *box = lua_touserdata(L, 1);
 
   (void)L;
+  if (box->watch != NULL)
+    cro_loop_disarm(box->app->loop, &box->retry);
   cro_watch_close(box->watch);
   box->watch = NULL;
   return 0;
@@ -147,6 +164,7 @@ static int l_core_watch(lua_State *L)
   box = lua_newuserdata(L, sizeof *box);
   memset(box, 0, sizeof *box);
   lcro_entry_init(&box->entry, &watch_ops);
+  cro_timer_init(&box->retry, on_retry);
   box->app = app;
   box->fn = box->self = LUA_NOREF;
   luaL_getmetatable(L, class);

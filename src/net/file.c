@@ -281,7 +281,8 @@ static bool is_transfer(const cro_fs *self)
 static void wait_for_stream(cro_fs *self)
 {
   int events = self->op == CRO_FS_READ ? UV_READABLE | UV_DISCONNECT : UV_WRITABLE;
-  int rc = fs_poll_start(self->file, events);
+  bool late = self->op == CRO_FS_READ && self->file->closing; /* see fail_readers */
+  int rc = late ? CRO_E_CLOSED : fs_poll_start(self->file, events);
 
   if (rc == 0) {
     self->phase = FS_POLLING;

@@ -330,6 +330,8 @@ int fs_op_seek(cro_fs *self)
       return -errno;
     base = st.st_size;
   }
+  if (self->in.offset > INT64_MAX - base)
+    return -EOVERFLOW;
   if (base + self->in.offset < 0)
     return -EINVAL;
   self->out.number = (uint64_t)(base + self->in.offset);

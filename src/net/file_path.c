@@ -150,6 +150,8 @@ static struct timespec time_of(double seconds)
   struct timespec time = { .tv_sec = (time_t)whole,
                            .tv_nsec = (long)((seconds - whole) * 1e9) };
 
+  if (time.tv_nsec > 999999999) /* -1e-20 is -1 and a fraction that rounds to 1 */
+    time.tv_nsec = 999999999;
   return time;
 }
 

@@ -15,11 +15,15 @@
 
 enum { default_mode = 0666, random_tries = 100 };
 
-/* What is no regular file may take for ever: it is for streams to read. */
+/* What is no regular file may take for ever: it is for streams to read. Mostly it is
+ * not even opened: the other end of a pipe would take that for its end. */
 static int open_regular(const char *path, int flags, int mode, struct stat *st)
 {
-  int fd = fs_open(path, flags, mode);
+  int fd;
 
+  if (stat(path, st) == 0 && S_ISFIFO(st->st_mode) && (flags & O_EXCL) == 0)
+    return -ESPIPE;
+  fd = fs_open(path, flags, mode);
   if (fd < 0)
     return fd == -ENXIO ? -ESPIPE : fd;
   if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
@@ -255,6 +259,7 @@ static int open_copy(cro_fs *self, const struct stat *from, bool *made)
 {
   struct stat st = { 0 };
   int fd = fs_open(self->in.to.at, O_WRONLY | O_CREAT | O_EXCL, from->st_mode & 0777);
+  int rc;
 
   *made = fd >= 0;
   if (fd != -EEXIST || fs_has(self, CRO_FS_F_EXCLUSIVE))
@@ -268,8 +273,9 @@ static int open_copy(cro_fs *self, const struct stat *from, bool *made)
   }
   if (ftruncate(fd, 0) == 0)
     return fd;
+  rc = -errno;
   (void)fs_close(fd);
-  return -EIO;
+  return rc;
 }
 
 /* What could not be copied whole is not left behind, if it was not there before. */

@@ -181,6 +181,7 @@ static int take_slab(cro_loop *loop)
   return loop->udp_slab != NULL ? 0 : CRO_E_NOMEM;
 }
 
+/* Not while datagrams of it may be looked at: only from the loop. */
 static void leave_slab(cro_loop *loop)
 {
   if (loop->udp_count > 0)
@@ -199,8 +200,7 @@ static int create(cro_udp **out, cro_loop *loop, int fd, int family,
   if (rc == 0)
     rc = cro_net_err(uv_poll_init(&loop->uv, &udp->uv, fd));
   if (rc != 0) {
-    leave_slab(loop);
-    cro_free(udp);
+    cro_free(udp); /* a slab is for the next one, or goes with the loop */
     return rc;
   }
   udp->uv.data = udp;
@@ -388,7 +388,10 @@ void cro_udp_open_cancel(cro_udp_opening *self)
 
 static void on_closed(uv_handle_t *handle)
 {
-  cro_free(handle->data);
+  cro_udp *udp = handle->data;
+
+  leave_slab(udp->loop);
+  cro_free(udp);
 }
 
 void cro_udp_close(cro_udp *udp)
@@ -399,7 +402,6 @@ void cro_udp_close(cro_udp *udp)
   udp->started = false;
   cro_list_remove(&udp->node);
   udp->loop->udp_count--;
-  leave_slab(udp->loop);
   uv_close((uv_handle_t *)&udp->uv, on_closed);
   close(udp->fd);
   net_stir(udp->loop);
@@ -412,4 +414,5 @@ void net_udps_close(cro_loop *loop)
     cro_udp_open_cancel(CRO_CONTAINER(loop->udp_openings.next, cro_udp_opening, node));
   while (!cro_list_empty(&loop->udps))
     cro_udp_close(CRO_CONTAINER(loop->udps.next, cro_udp, node));
+  leave_slab(loop);
 }

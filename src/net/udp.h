@@ -6,7 +6,7 @@
  * takes stays in the kernel's buffer, which drops what does not fit; those are counted.
  *
  * Datagrams that were received lie in a slab that all sockets of a loop share; they
- * live until the next cro_udp_receive of any of them.
+ * live until the next cro_udp_receive of any of them, or the loop's next turn.
  */
 #ifndef CRO_NET_UDP_H
 #define CRO_NET_UDP_H

@@ -3,10 +3,11 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/err.h"
-#include "net/net.h"
+#include "net/fs.h"
 #include "support/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +343,109 @@ static void memory_may_run_out_anywhere(void)
   tear_down();
 }
 
+/* --- the edges ---------------------------------------------------------------------
+ */
+
+/* Opening and closing a pipe would tell its other end that this is all. */
+static void a_pipe_is_not_touched_by_what_is_for_whole_files(void)
+{
+  cro_fs_in save = in_of("", 0), copy = in_of("", 0);
+  struct pollfd reader = { .events = POLLIN };
+  answer saved, loaded, copied;
+
+  set_up();
+  cro_check(mkfifo(at("pipe"), 0600) == 0);
+  reader.fd = open(at("pipe"), O_RDONLY | O_NONBLOCK);
+  save.path = cro_bytes_of(at("pipe"));
+  save.data = CRO_B("text");
+  copy.path = CRO_B("/etc/passwd");
+  copy.to = cro_bytes_of(at("pipe"));
+  CHECK_INT(0, ask(NULL, NULL, CRO_FS_SAVE, save, &saved));
+  CHECK_INT(0, ask(NULL, NULL, CRO_FS_LOAD, in_of(at("pipe"), 0), &loaded));
+  CHECK_INT(0, ask(NULL, NULL, CRO_FS_COPY, copy, &copied));
+  cro_loop_run(loop);
+  CHECK_TEXT("ESPIPE", cro_bytes_of(cro_fs_errno_name(saved.system)));
+  CHECK_TEXT("ESPIPE", cro_bytes_of(cro_fs_errno_name(loaded.system)));
+  CHECK_TEXT("ESPIPE", cro_bytes_of(cro_fs_errno_name(copied.system)));
+  CHECK_INT(0, poll(&reader, 1, 0)); /* POLLHUP: somebody has come and gone */
+  close(reader.fd);
+  CHECK_INT(0, unlink(at("pipe")));
+  tear_down();
+}
+
+static void a_position_that_no_file_has_is_refused(void)
+{
+  cro_fs_in far = { .offset = INT64_MAX, .mode = SEEK_CUR };
+  answer first, again, before;
+  cro_file *file;
+
+  set_up();
+  file = open_file(at("f"), fresh);
+  CHECK_INT(0, ask(NULL, file, CRO_FS_SEEK, far, &first));
+  CHECK_INT(0, ask(NULL, file, CRO_FS_SEEK, far, &again));
+  CHECK_INT(0, ask(NULL, file, CRO_FS_SEEK,
+                   (cro_fs_in){ .offset = -1, .mode = SEEK_SET }, &before));
+  cro_loop_run(loop);
+  CHECK(first.err == 0 && first.number == INT64_MAX);
+  CHECK_TEXT("EOVERFLOW", cro_bytes_of(cro_fs_errno_name(again.system)));
+  CHECK_TEXT("EINVAL", cro_bytes_of(cro_fs_errno_name(before.system)));
+  cro_file_forget(file);
+  CHECK_INT(0, unlink(at("f")));
+  tear_down();
+}
+
+static void a_time_just_before_a_second_is_a_time(void)
+{
+  cro_fs_in times;
+  answer got;
+
+  set_up();
+  cro_file_forget(open_file(at("f"), fresh));
+  times = in_of(at("f"), 0);
+  times.atime = times.mtime = -1e-20;
+  CHECK_INT(0, ask(NULL, NULL, CRO_FS_UTIME, times, &got));
+  cro_loop_run(loop);
+  CHECK_INT(0, got.err);
+  CHECK_INT(0, unlink(at("f")));
+  tear_down();
+}
+
+/* Another process takes what was there to be read, and the file is closed: the read
+ * does not wait for more. */
+static void a_read_of_what_others_share_ends_when_it_is_closed_meanwhile(void)
+{
+  int ends[2];
+  unsigned threads;
+  answer got, closed;
+  cro_file *file;
+  char byte;
+
+  set_up();
+  cro_check(pipe2(ends, O_NONBLOCK) == 0);
+  cro_check(fs_file_create(&file, ends[0], "stdin", S_IFIFO, false) == 0);
+  file->shared = file->borrowed = true; /* as without /proc */
+  fs_file_attach(file, loop);
+  CHECK_INT(0, ask(NULL, file, CRO_FS_READ, read_in(10), &got));
+  cro_check(write(ends[1], "x", 1) == 1);
+  threads = loop->fs_threads;
+  loop->fs_threads = 0; /* the read waits for one */
+  uv_run(&loop->uv, UV_RUN_NOWAIT);
+  uv_run(&loop->uv, UV_RUN_NOWAIT);
+  cro_check(read(ends[0], &byte, 1) == 1);
+  CHECK_INT(0, ask(NULL, file, CRO_FS_CLOSE, (cro_fs_in){ 0 }, &closed));
+  CHECK(got.calls == 0 && closed.calls == 0);
+  loop->fs_threads = threads;
+  CHECK_INT(0, cro_fs_start(NULL, loop, NULL, CRO_FS_STAT,
+                            &(cro_fs_in){ .path = CRO_B("/") }, NULL, NULL));
+  cro_loop_run(loop);
+  CHECK_INT(CRO_E_CLOSED, got.err);
+  CHECK_INT(1, closed.calls);
+  cro_file_forget(file);
+  close(ends[0]);
+  close(ends[1]);
+  tear_down();
+}
+
 TEST_MAIN(CASE(a_file_answers_in_the_order_it_was_asked),
           CASE(an_error_brings_its_errno), CASE(operations_have_names),
           CASE(what_is_cancelled_answers_nobody_wherever_it_was),
@@ -349,4 +453,8 @@ TEST_MAIN(CASE(a_file_answers_in_the_order_it_was_asked),
           CASE(a_read_that_waits_for_a_pipe_gives_way_to_the_next),
           CASE(a_forgotten_file_does_first_what_was_asked),
           CASE(the_end_of_the_loop_writes_what_was_accepted),
+          CASE(a_pipe_is_not_touched_by_what_is_for_whole_files),
+          CASE(a_position_that_no_file_has_is_refused),
+          CASE(a_time_just_before_a_second_is_a_time),
+          CASE(a_read_of_what_others_share_ends_when_it_is_closed_meanwhile),
           CASE(only_so_much_may_wait), CASE(memory_may_run_out_anywhere))

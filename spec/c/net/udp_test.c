@@ -30,6 +30,17 @@ static void on_open(void *arg, int err, cro_udp *udp)
   self->udp = udp;
 }
 
+/* The data outlives the last socket, which whoever handles it may close. */
+static void take_and_close(void *arg)
+{
+  const cro_datagram *all = NULL;
+  peer *self = arg;
+
+  CHECK_INT(1, cro_udp_receive(self->udp, &all));
+  cro_udp_close(self->udp);
+  memcpy(self->got[self->count++], all[0].data.at, all[0].data.len);
+}
+
 static void take(void *arg)
 {
   const cro_datagram *all = NULL;
@@ -400,6 +411,21 @@ static int descriptors(void)
 }
 
 /* Every allocation on the way fails once. */
+static void what_came_outlives_its_socket_for_a_moment(void)
+{
+  peer server, client;
+
+  open_pair(&server, &client);
+  CHECK_INT(0, send_to_peer(&client, "late"));
+  cro_udp_close(client.udp);
+  cro_udp_start(server.udp, take_and_close, &server);
+  cro_loop_run(loop);
+  CHECK_INT(1, server.count);
+  CHECK_TEXT("late", cro_bytes_of(server.got[0]));
+  CHECK(loop->udp_slab == NULL);
+  cro_loop_destroy(loop);
+}
+
 static void without_memory_nothing_is_left_behind(void)
 {
   for (uint64_t n = 1; n < 12; n++) {
@@ -437,4 +463,5 @@ TEST_MAIN(CASE(a_full_kernel_is_waited_for_and_the_order_is_kept),
           CASE(options_that_cannot_be_are_refused),
           CASE(an_opening_that_is_cancelled_tells_so_at_once),
           CASE(names_are_for_sending_and_opening),
+          CASE(what_came_outlives_its_socket_for_a_moment),
           CASE(without_memory_nothing_is_left_behind))
