@@ -408,8 +408,8 @@ static const char *const stories[] = {
   "headers 1 ok; cont 1 eh {x: y}; data 1 fill:16384; data 1 fill:16384; rst 1 u32:8",
   "settings 0 u16:3 u32:0; settings 0 u16:3 u32:5 u16:4 u32:9; headers 1 eh es ok",
   "push 1 eh u31:2 get {a: b}; headers 2 eh ok; data 2 es 'p'; headers 1 eh es ok",
-  "headers 1 eh {:status: 100}; headers 1 eh ok; data 1 'a'; goaway 0 u31:1 u32:0; "
-  "data 1 es 'b'",
+  ("headers 1 eh {:status: 100}; headers 1 eh ok; data 1 'a'; goaway 0 u31:1 u32:0; "
+   "data 1 es 'b'"),
   "headers 1 eh es ok {A: b}; headers 3 eh es ok; ping 0 zeros:8; data 0 'x'",
 };
 
