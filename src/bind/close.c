@@ -72,6 +72,8 @@ void lcro_app_close(lcro_app *app)
   cro_loop_give_up_names(app->loop);
   (void)cro_processes_end(app->loop, SIGTERM);
   wait_until_idle(app->loop, rounds_max);
+  if (!cro_list_empty(&app->servers))
+    turn_once(app->loop); /* who waits for a stop is told by a timer, after that */
   if (cro_processes_end(app->loop, SIGKILL) > 0)
     wait_until_idle(app->loop, rounds_killed);
   lcro_chains_close(app);
