@@ -67,6 +67,7 @@ describe("a TLS listener #loop", function()
             assert.same({ name }, seen)
           else
             assert.same({}, seen)
+            assert.matches("TLS: the peer sent alert: ", err.message)
             assert.is_true(err.kind == "tls" or err.kind == "certificate" or err.kind == "reset", err.kind)
           end
           tap:close()
@@ -186,14 +187,14 @@ describe("a TLS listener #loop", function()
   it("quits with kind eof when the peer ends without saying so", function()
     local ended = cro.Promise.new()
     local port, tap = secured.listen(function(connection)
-      connection:supply():tap { done = function() ended:keep "done" end, quit = function(err) ended:keep(err.kind) end }
+      connection:supply():tap { done = function() ended:keep "done" end, quit = function(err) ended:keep(err) end }
     end)
     local relay = cro.tcp.listen("127.0.0.1", 0)
     local through = relay:tap(function(inner) -- passes bytes on, and ends when it likes
       cro.start(function()
         local outer = await(cro.tcp.connect("127.0.0.1", port))
-        inner:supply():tap { value = function(bytes) outer:write(bytes) end, quit = function() end }
-        outer:supply():tap { value = function(bytes) inner:write(bytes) end, quit = function() end }
+        inner:supply():tap { value = function(bytes) outer:write(bytes):observe() end, quit = function() end }
+        outer:supply():tap { value = function(bytes) inner:write(bytes):observe() end, quit = function() end }
         cro.sleep(0.1)
         outer:shutdown()
         cro.sleep(0.1)
@@ -202,7 +203,9 @@ describe("a TLS listener #loop", function()
       end)
     end)
     local client = await(cro.tls.connect("127.0.0.1", await(relay:address()).port, secured.trusting()))
-    assert.equal("eof", await(ended))
+    local err = await(ended)
+    assert.equal("eof", err.kind)
+    assert.matches("^TLS connection 127.0.0.1:%d+: TLS: the peer closed the connection without a close_notify$", err.message)
     client:abort()
     through:close()
     tap:close()

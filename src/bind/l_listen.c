@@ -128,6 +128,8 @@ static void listener_release(lua_State *L, listener_box *box)
 {
   if (box->opening || box->inside)
     return;
+  cro_tls_context_drop(box->tls); /* where it could not listen */
+  box->tls = NULL;
   lcro_release(L, &box->fn);
   lcro_release(L, &box->self);
 }

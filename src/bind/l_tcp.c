@@ -5,6 +5,7 @@
 #include "bind/tls.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const char lcro_connection_class[] = "cro.connection";
 
@@ -33,6 +34,28 @@ static void keep_address(cro_bytes from, char to[64])
   (void)snprintf(to, 64, "%.*s", (int)from.len, from.at);
 }
 
+/* Without memory the error says less. */
+static void keep_why(lcro_tcp *box, cro_tcp *tcp)
+{
+  const char *why = cro_tls_why(tcp);
+
+  if (why[0] == '\0' || (box->why = cro_alloc(strlen(why) + 1)) == NULL)
+    return;
+  memcpy(box->why, why, strlen(why) + 1);
+}
+
+/* What TLS knows of the error at the top. */
+static void explain_end(lua_State *L, void *owner)
+{
+  const lcro_tcp *box = owner;
+  const char *why = box->tcp != NULL ? cro_tls_why(box->tcp) : box->why;
+
+  if (why == NULL || why[0] == '\0')
+    return;
+  lua_pushfstring(L, "connection: TLS: %s", why);
+  lua_setfield(L, -2, "message");
+}
+
 /* The socket is gone: what waits is told, the box may be collected. The inlet and the
  * events of start end with their stages. */
 static void on_closed(void *arg, cro_tcp *tcp, int err)
@@ -40,7 +63,7 @@ static void on_closed(void *arg, cro_tcp *tcp, int err)
   lcro_tcp *box = arg;
   lua_State *L = box->app->L;
 
-  (void)tcp;
+  keep_why(box, tcp);
   box->tcp = NULL;
   box->err = err;
   cro_list_remove(&box->node);
@@ -140,6 +163,7 @@ static int l_connection_start(lua_State *L)
   box->in = outlet;
   box->self = lcro_anchor(L, 1); /* until the end has been told */
   outlet->on_end = let_go;
+  outlet->explain = explain_end;
   outlet->owner = box;
   (void)cro_stage_link(cro_tcp_source(tcp), stage);
   stage->conn = cro_tcp_conn(tcp);
@@ -399,8 +423,10 @@ static int l_connection_gc(lua_State *L)
     forget(box);
   if (box->loose != NULL)
     lcro_loose_forget(box->loose);
-  if (box->in != NULL)
+  if (box->in != NULL) {
     box->in->on_end = NULL;
+    box->in->explain = NULL;
+  }
   lcro_callback_cancel(L, &box->drain);
   lcro_callback_cancel(L, &box->closed);
   if (box->in != NULL)
@@ -409,6 +435,8 @@ static int l_connection_gc(lua_State *L)
     lcro_outlet_drop(box->chain);
   box->chain = NULL;
   box->in = NULL;
+  cro_free(box->why);
+  box->why = NULL;
   return 0;
 }
 

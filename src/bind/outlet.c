@@ -67,6 +67,8 @@ static int push_end(lua_State *L, lcro_outlet *outlet)
   }
   lua_pushliteral(L, "quit");
   lcro_push_error(L, outlet->err, "connection", (cro_bytes){ NULL, 0 });
+  if (outlet->explain != NULL)
+    outlet->explain(L, outlet->owner);
   return 3;
 }
 

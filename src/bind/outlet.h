@@ -31,6 +31,8 @@ struct lcro_outlet {
   bool told_end; /* nothing follows */
   bool closed;
   void (*on_end)(void *owner); /* the end has been told; NULL: nobody asks */
+  /* Says more of the error at the top of the stack. NULL: there is no more to say. */
+  void (*explain)(lua_State *L, void *owner);
   void *owner;
   cro_stage *stage; /* resumed when everything is handled; NULL when it is gone */
 };

@@ -20,6 +20,7 @@ typedef struct lcro_tcp {
   lcro_callback *drain, *closed;
   lcro_outlet *chain;     /* ended when the socket is gone: a chain of C parts only */
   int err;                /* why it closed */
+  char *why;              /* the same in words, where TLS knows more; or NULL */
   struct lcro_wrap *wrap; /* a handshake that Lua waits for; see l_tls_wrap.c */
   lcro_loose *loose;      /* stands in for it in chains without a socket end; or NULL */
   cro_list node;          /* in app->tcps while the socket lives */
