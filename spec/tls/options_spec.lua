@@ -91,6 +91,8 @@ describe("cro.tls.options", function()
     { "a list of names", with { sni = { { certificate_file = "x" } } }, "got the number 1 in it" },
     { "a name that is no name", with { sni = { ["a b"] = {} } }, 'got the string "a b" in it' },
     { "an unknown key", with { certificate = "x" }, 'unknown option "certificate"; it is called certificate_file here' },
+    { "the word of another library", with { pkcs12_password = "x" },
+      'unknown option "pkcs12_password"; it is called password here' },
     { "a key that is nearly right", with { min_verson = "1.2" }, 'did you mean "min_version"?' },
     { "an old version", with { min_version = "1.1" },
       'expected "1.2" or "1.3", got the string "1.1"; older ones are not safe and not there' },

@@ -113,7 +113,9 @@ local WORDS = {
   cert = "certificate_file", cert_file = "certificate_file", certificate = "certificate_file",
   certfile = "certificate_file", key = "private_key_file", keyfile = "private_key_file",
   key_file = "private_key_file", private_key = "private_key_file", ca = "ca_file", cafile = "ca_file",
-  pfx = "pkcs12_file", passphrase = "password", servername = "server_name", server_hostname = "server_name",
+  pfx = "pkcs12_file", passphrase = "password", pkcs12_password = "password",
+  key_password = "password", private_key_password = "password",
+  keylog_file = "key_log_file", servername = "server_name", server_hostname = "server_name",
   verify_mode = "verify", request_cert = "verify", rejectUnauthorized = "insecure_skip_verify",
   protocols = "alpn", alpn_protocols = "alpn", ALPNProtocols = "alpn",
 }
