@@ -109,7 +109,8 @@ static void flush_due(cro_timer *timer)
 {
   lcro_loose *loose = CRO_CONTAINER(timer, lcro_loose, flush);
 
-  loose->conn.on_flush(loose->conn.flush_arg);
+  if (loose->conn.on_flush != NULL) /* its chain may have gone since */
+    loose->conn.on_flush(loose->conn.flush_arg);
   if (!loose->closing)
     return;
   loose->closing = false;
