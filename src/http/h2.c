@@ -242,6 +242,9 @@ int cro_h2_server_create(cro_h2 **out, const cro_h2_config *config)
   cro_list_init(&h2->drained);
   cro_stage_init(&h2->reader, &reader_ops);
   cro_h2_writer_init(h2);
+  h2->trace = (cro_h2_trace){ .stage = &h2->reader,
+                              .most = config->limits->header_bytes,
+                              .streams = config->h2->max_streams };
   cro_h2_memory_init(&h2->memory);
   rc = cro_h2_server_session(h2);
   if (rc != 0) {
@@ -260,7 +263,7 @@ void cro_h2_let_go(cro_h2 *h2)
   if (!h2->failing)
     nghttp2_session_del(h2->session);
   cro_h2_memory_free(&h2->memory);
-  cro_buf_free(&h2->shown);
+  cro_buf_free(&h2->trace.shown);
   cro_free(h2);
 }
 

@@ -231,6 +231,8 @@ static void on_frame(void *arg, const nghttp2_frame_hd *hd, const uint8_t *paylo
   bool continues = hd->type == NGHTTP2_CONTINUATION;
 
   (void)payload;
+  if (client->config->trace)
+    cro_h2_trace_begin(&client->trace, hd);
   client->continuations = continues ? client->continuations + 1 : 0;
   if (client->continuations > CRO_H2_CONTINUATIONS_MAX)
     cro_h2_client_terminate(client, NGHTTP2_ENHANCE_YOUR_CALM, CRO_E_PROTOCOL);
@@ -334,6 +336,8 @@ int cro_h2_client_create(cro_h2_client **out, const cro_h2_client_config *config
   client->meter = (cro_h2_meter){ .on_frame = on_frame,
                                   .arg = client,
                                   .highest = INT32_MAX }; /* each has its turn */
+  client->trace =
+      (cro_h2_trace){ .stage = &client->reader, .most = config->limits->header_bytes };
   cro_h2_memory_init(&client->memory);
   if (cro_h2_client_make_session(client) != 0) {
     cro_h2_memory_free(&client->memory);
@@ -353,6 +357,7 @@ void cro_h2_client_let_go(cro_h2_client *client)
     nghttp2_session_del(client->session);
   cro_h2_memory_free(&client->memory);
   cro_buf_free(&client->out);
+  cro_buf_free(&client->trace.shown);
   cro_free(client);
 }
 

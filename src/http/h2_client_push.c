@@ -42,7 +42,7 @@ int cro_h2_promise_field(cro_h2_call *call, cro_bytes name, cro_bytes value)
 
 /* RFC 9113 8.4: safe, cacheable, without content, and of an authority that is the
  * server's to speak for: what was asked for by us is, of others nobody has told. */
-static bool is_acceptable(const cro_request *promised, const cro_request *asked)
+static bool is_acceptable(const cro_request *promised, const cro_h2_call *asked)
 {
   const cro_header *length =
       cro_headers_find(&promised->headers, CRO_B("content-length"));
@@ -75,7 +75,7 @@ void cro_h2_promise_made(cro_h2_client *client, const nghttp2_push_promise *fram
     cro_h2_call_reset(call, NGHTTP2_CANCEL, CRO_E_CANCELLED);
     return;
   }
-  if (!is_acceptable(call->request, asker->request)) {
+  if (!is_acceptable(call->request, asker)) {
     cro_h2_call_reset(call, NGHTTP2_PROTOCOL_ERROR, CRO_E_PROTOCOL);
     cro_h2_client_charge_reset(client);
     return;

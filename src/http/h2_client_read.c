@@ -62,19 +62,22 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
                      nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
                      void *arg)
 {
+  cro_h2_client *client = arg;
   bool promise = frame->hd.type == NGHTTP2_PUSH_PROMISE;
   int32_t id = promise ? frame->push_promise.promised_stream_id : frame->hd.stream_id;
   cro_h2_call *call = cro_h2_call_of(session, id);
   int rc;
 
   (void)flags;
+  if (client->config->trace)
+    cro_h2_trace_field(&client->trace, name, value);
   if (call == NULL || call->over || count_field(call, bytes_of(name), bytes_of(value)))
     return 0;
   rc = promise ? cro_h2_promise_field(call, bytes_of(name), bytes_of(value))
                : take_field(call, bytes_of(name), bytes_of(value));
   if (rc == 0)
     return 0;
-  ((cro_h2_client *)arg)->err = rc;
+  client->err = rc;
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -317,6 +320,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
   cro_h2_client *client = arg;
 
   (void)session;
+  if (client->config->trace)
+    cro_h2_trace_frame(&client->trace, false, frame);
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS:
     return headers_came(client, frame);
@@ -407,20 +412,34 @@ static void goaway_sent(cro_h2_client *client, uint32_t code)
     client->err = CRO_E_PROTOCOL;
 }
 
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame,
+                            int error, void *arg)
+{
+  cro_h2_client *client = arg;
+
+  (void)session;
+  if (client->config->trace)
+    cro_h2_trace_invalid(&client->trace, frame, error);
+  return 0;
+}
+
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
+  cro_h2_client *client = arg;
   cro_h2_call *call = cro_h2_call_of(session, frame->hd.stream_id);
 
+  if (client->config->trace)
+    cro_h2_trace_frame(&client->trace, true, frame);
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS:
     if (call != NULL)
       call->written = true;
     break;
   case NGHTTP2_GOAWAY:
-    goaway_sent(arg, frame->goaway.error_code);
+    goaway_sent(client, frame->goaway.error_code);
     return 0;
   case NGHTTP2_RST_STREAM:
-    reset_sent(arg, call);
+    reset_sent(client, call);
     return 0;
   case NGHTTP2_DATA:
     break;
@@ -459,6 +478,7 @@ static void set_callbacks(nghttp2_session_callbacks *to)
   nghttp2_session_callbacks_set_on_invalid_header_callback2(to, on_invalid_header);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data);
   nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, on_invalid_frame);
   nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
   nghttp2_session_callbacks_set_on_frame_send_callback(to, on_sent);
   nghttp2_session_callbacks_set_on_frame_not_send_callback(to, on_not_sent);

@@ -19,6 +19,7 @@
 #include "http/h2_client.h"
 #include "http/h2_memory.h"
 #include "http/h2_meter.h"
+#include "http/h2_trace.h"
 
 typedef enum cro_h2_client_state {
   CRO_H2_CLIENT_OPEN,   /* frames go both ways */
@@ -55,6 +56,7 @@ struct cro_h2_client {
   cro_buf out;       /* frames, while they are gathered */
   cro_h2_tokens glitches, resets;
   cro_h2_meter meter;
+  cro_h2_trace trace;
   unsigned continuations; /* in a row */
   uint64_t free_updates;  /* small WINDOW_UPDATEs our DATA gives cause for */
   uint64_t began_at;      /* ms: the preface */
@@ -83,14 +85,15 @@ typedef struct cro_h2_call {
   bool sent;       /* the request is */
   bool peer_reset; /* RST_STREAM came */
   bool continue_due;
-  bool deferred;       /* nghttp2 waits to be told of more of the body */
-  bool refused;        /* nghttp2 has reset it: what came was malformed */
-  uint8_t interim;     /* 1xx answers */
-  int status;          /* of the block that comes */
-  uint32_t fields;     /* of the answer, trailers too */
-  uint64_t head_bytes; /* name + value + 32 each */
-  size_t owed;         /* received, and not given back to the peer's window */
-  cro_buf out;         /* of the request's body: taken, not yet sent */
+  bool deferred;               /* nghttp2 waits to be told of more of the body */
+  bool refused;                /* nghttp2 has reset it: what came was malformed */
+  uint8_t interim;             /* 1xx answers */
+  int status;                  /* of the block that comes */
+  uint32_t fields;             /* of the answer, trailers too */
+  uint64_t head_bytes;         /* name + value + 32 each */
+  size_t owed;                 /* received, and not given back to the peer's window */
+  cro_bytes scheme, authority; /* as they were said */
+  cro_buf out;                 /* of the request's body: taken, not yet sent */
   size_t out_at;
 } cro_h2_call;
 

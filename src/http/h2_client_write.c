@@ -93,29 +93,35 @@ static nghttp2_nv *put_length(nghttp2_nv *to, const cro_request *request,
   return put_field(to, CRO_B("content-length"), (cro_bytes){ digits + at, 20 - at });
 }
 
-static nghttp2_nv *put_pseudo(nghttp2_nv *to, const cro_request *request)
+static void settle_origin(cro_h2_call *call)
 {
+  const cro_request *request = call->request;
   const cro_header *host = cro_headers_find(&request->headers, CRO_B("host"));
-  bool secure = request->conn != NULL && request->conn->secure;
-  cro_bytes scheme = request->scheme;
 
-  if (scheme.len == 0)
-    scheme = secure ? CRO_B("https") : CRO_B("http");
-  to = put_field(to, CRO_B(":method"), cro_method_name(request->method));
-  if (request->method != CRO_CONNECT) {
-    to = put_field(to, CRO_B(":scheme"), scheme);
-    to = put_field(to, CRO_B(":path"), request->target);
-  }
-  if (host != NULL)
-    return put_field(to, CRO_B(":authority"), host->value);
-  return request->authority.len > 0
-             ? put_field(to, CRO_B(":authority"), request->authority)
-             : to;
+  call->authority = host != NULL ? host->value : request->authority;
+  call->scheme = request->scheme;
+  if (call->scheme.len == 0)
+    call->scheme = request->conn->secure ? CRO_B("https") : CRO_B("http");
 }
 
-static nghttp2_nv *put_head(nghttp2_nv *to, const cro_request *request, char digits[20])
+static nghttp2_nv *put_pseudo(nghttp2_nv *to, const cro_h2_call *call)
 {
-  to = put_pseudo(to, request);
+  const cro_request *request = call->request;
+
+  to = put_field(to, CRO_B(":method"), cro_method_name(request->method));
+  if (request->method != CRO_CONNECT) {
+    to = put_field(to, CRO_B(":scheme"), call->scheme);
+    to = put_field(to, CRO_B(":path"), request->target);
+  }
+  return call->authority.len > 0 ? put_field(to, CRO_B(":authority"), call->authority)
+                                 : to;
+}
+
+static nghttp2_nv *put_head(nghttp2_nv *to, const cro_h2_call *call, char digits[20])
+{
+  const cro_request *request = call->request;
+
+  to = put_pseudo(to, call);
   for (uint32_t i = 0; i < request->headers.count; i++) {
     const cro_header *field = &request->headers.at[i];
 
@@ -285,7 +291,8 @@ int cro_h2_call_submit(cro_h2_call *call)
 
   if (from == NULL)
     return CRO_E_NOMEM;
-  to = put_head(from, request, digits);
+  settle_origin(call);
+  to = put_head(from, call, digits);
   if (!fits_peer(call->client, from, to))
     return CRO_E_TOO_LONG;
   rc = submit(call, from, (size_t)(to - from));

@@ -161,7 +161,7 @@ static void judge(void *arg, const nghttp2_frame_hd *hd, const uint8_t *payload)
   if (h2->state != CRO_H2_OPEN)
     return;
   if (h2->config->trace)
-    cro_h2_trace_begin(h2, hd);
+    cro_h2_trace_begin(&h2->trace, hd);
   count_continuations(h2, hd);
   if (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS)
     judge_turn(h2, hd);

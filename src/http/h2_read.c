@@ -60,7 +60,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
   if (h2->state != CRO_H2_OPEN)
     return verdict(h2);
   if (h2->config->trace)
-    cro_h2_trace_field(h2, name, value);
+    cro_h2_trace_field(&h2->trace, name, value);
   stream = cro_h2_stream_of(h2, frame->hd.stream_id);
   if (stream == NULL)
     return 0;
@@ -212,7 +212,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
   if (h2->state != CRO_H2_OPEN)
     return verdict(h2);
   if (h2->config->trace)
-    cro_h2_trace_frame(h2, false, frame);
+    cro_h2_trace_frame(&h2->trace, false, frame);
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS:
     headers_came(h2, frame);
@@ -245,7 +245,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 
   (void)session;
   if (h2->config->trace && h2->state == CRO_H2_OPEN)
-    cro_h2_trace_invalid(h2, frame, error);
+    cro_h2_trace_invalid(&h2->trace, frame, error);
   return verdict(h2);
 }
 
@@ -317,7 +317,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
   if (h2->state == CRO_H2_DEAD)
     return verdict(h2);
   if (h2->config->trace)
-    cro_h2_trace_frame(h2, true, frame);
+    cro_h2_trace_frame(&h2->trace, true, frame);
   switch (frame->hd.type) {
   case NGHTTP2_DATA:
     cro_h2_data_sent(h2);

@@ -25,6 +25,7 @@
 #include "http/h2.h"
 #include "http/h2_memory.h"
 #include "http/h2_meter.h"
+#include "http/h2_trace.h"
 
 typedef enum cro_h2_state {
   CRO_H2_OPEN,   /* frames go both ways */
@@ -98,7 +99,7 @@ struct cro_h2 {
   unsigned continuations;                  /* in a row */
   unsigned skips;                          /* so far */
   cro_h2_range skipped[CRO_H2_SKIPS_KEPT]; /* streams it has left out */
-  cro_buf shown; /* fields of the block that comes, for traces */
+  cro_h2_trace trace;
 
   /* The stream that was looked for last: its fields come one after the other. */
   cro_h2_stream *recent;
@@ -354,13 +355,5 @@ bool cro_h2_too_slow(const cro_h2_stream *stream);
 /* --- h2_push.c --------------------------------------------------- */
 
 extern const cro_request_ops cro_h2_request_ops;
-
-/* --- h2_trace.c -------------------------------------------------- */
-
-/* One frame that came or was sent; one field of the block that comes. */
-void cro_h2_trace_frame(cro_h2 *h2, bool sent, const nghttp2_frame *frame);
-void cro_h2_trace_field(cro_h2 *h2, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
-void cro_h2_trace_begin(cro_h2 *h2, const nghttp2_frame_hd *hd);
-void cro_h2_trace_invalid(cro_h2 *h2, const nghttp2_frame *frame, int error);
 
 #endif

@@ -4,7 +4,8 @@
  *     :method: GET
  *
  * DATA is shown by the stages that carry bytes. */
-#include "http/h2_session.h"
+#include "http/h2_trace.h"
+
 #include "pipe/trace.h"
 
 #include <stdio.h>
@@ -135,22 +136,26 @@ static void say_goaway(cro_buf *out, const nghttp2_goaway *frame)
              (cro_bytes){ (const char *)frame->opaque_data, frame->opaque_data_len });
 }
 
-static void say_content(cro_h2 *h2, cro_buf *out, bool sent, const nghttp2_frame *frame)
+static void say_content(const cro_h2_trace *trace, cro_buf *out, bool sent,
+                        const nghttp2_frame *frame)
 {
   switch (frame->hd.type) {
   case NGHTTP2_HEADERS:
     if (sent)
       say_fields(out, frame->headers.nva, frame->headers.nvlen);
     else
-      (void)cro_buf_add(out, cro_buf_bytes(&h2->shown));
+      (void)cro_buf_add(out, cro_buf_bytes(&trace->shown));
     break;
   case NGHTTP2_PUSH_PROMISE:
     say_number(out, "\n  promised stream ",
                (uint64_t)frame->push_promise.promised_stream_id);
-    say_fields(out, frame->push_promise.nva, frame->push_promise.nvlen);
+    if (sent)
+      say_fields(out, frame->push_promise.nva, frame->push_promise.nvlen);
+    else
+      (void)cro_buf_add(out, cro_buf_bytes(&trace->shown));
     break;
   case NGHTTP2_SETTINGS:
-    say_settings(out, &frame->settings, sent ? h2->config->h2->max_streams : 0);
+    say_settings(out, &frame->settings, sent ? trace->streams : 0);
     break;
   case NGHTTP2_RST_STREAM:
     say_code(out, frame->rst_stream.error_code);
@@ -167,54 +172,55 @@ static void say_content(cro_h2 *h2, cro_buf *out, bool sent, const nghttp2_frame
   }
 }
 
-static void show(const cro_h2 *h2, const char *event, cro_buf *text)
+static void show(const cro_h2_trace *trace, const char *event, cro_buf *text)
 {
-  const char *label = h2->reader.conn->label;
+  const char *label = trace->stage->conn->label;
 
   cro_trace_write(cro_bytes_of(label != NULL ? label : "anon"), CRO_B("HTTP/2"), event,
                   cro_buf_bytes(text));
   cro_buf_free(text);
 }
 
-void cro_h2_trace_frame(cro_h2 *h2, bool sent, const nghttp2_frame *frame)
+void cro_h2_trace_frame(cro_h2_trace *trace, bool sent, const nghttp2_frame *frame)
 {
   cro_buf text = { 0 };
 
   say_head(&text, &frame->hd);
-  say_content(h2, &text, sent, frame);
-  show(h2, sent ? "SEND" : "RECV", &text);
-  if (!sent && frame->hd.type == NGHTTP2_HEADERS)
-    cro_buf_free(&h2->shown);
+  say_content(trace, &text, sent, frame);
+  show(trace, sent ? "SEND" : "RECV", &text);
+  if (!sent &&
+      (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_PUSH_PROMISE))
+    cro_buf_free(&trace->shown);
 }
 
-void cro_h2_trace_field(cro_h2 *h2, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+void cro_h2_trace_field(cro_h2_trace *trace, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 {
   nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
 
-  if (h2->shown.len < h2->config->limits->header_bytes)
-    say_line(&h2->shown, (cro_bytes){ (const char *)n.base, n.len }, ": ",
+  if (trace->shown.len < trace->most)
+    say_line(&trace->shown, (cro_bytes){ (const char *)n.base, n.len }, ": ",
              (cro_bytes){ (const char *)v.base, v.len });
 }
 
 /* Of frames that nghttp2 passes over or finds faults with nothing else is shown. */
-void cro_h2_trace_begin(cro_h2 *h2, const nghttp2_frame_hd *hd)
+void cro_h2_trace_begin(cro_h2_trace *trace, const nghttp2_frame_hd *hd)
 {
   cro_buf text = { 0 };
 
-  if (hd->type == NGHTTP2_HEADERS)
-    cro_buf_free(&h2->shown);
+  if (hd->type == NGHTTP2_HEADERS || hd->type == NGHTTP2_PUSH_PROMISE)
+    cro_buf_free(&trace->shown);
   if (hd->type < NGHTTP2_CONTINUATION || hd->type == NGHTTP2_PRIORITY_UPDATE)
     return;
   say_head(&text, hd);
-  show(h2, "RECV", &text);
+  show(trace, "RECV", &text);
 }
 
-void cro_h2_trace_invalid(cro_h2 *h2, const nghttp2_frame *frame, int error)
+void cro_h2_trace_invalid(cro_h2_trace *trace, const nghttp2_frame *frame, int error)
 {
   cro_buf text = { 0 };
 
   say_head(&text, &frame->hd);
   say(&text, "\n  ");
   say(&text, nghttp2_strerror(error));
-  show(h2, "REFUSE", &text);
+  show(trace, "REFUSE", &text);
 }

@@ -331,6 +331,25 @@ static void a_promise_that_is_refused_is_reset(void)
   h2c_close();
 }
 
+/* What was asked for decides, however it was said. */
+static void a_promise_is_of_the_scheme_and_host_that_were_said(void)
+{
+  cro_request *request;
+
+  open_with_push(true);
+  request = peer_request(&h2c.peer, CRO_GET, "/");
+  request->scheme = CRO_B("");
+  (void)cro_headers_add(&request->headers, request->arena, CRO_B("Host"), CRO_B("i"));
+  CHECK_INT(0, peer_ask(&h2c.peer, request));
+  peer_forget(&h2c.peer);
+  h2c_play("push 3 eh u31:2 {:method: GET} {:scheme: http} {:path: /} {:authority: i} "
+           "{a: b}");
+  CHECK_LOG("3 promises 2: GET /? a=b\n", &h2c.peer);
+  CHECK_PEER("", &h2c.peer);
+  peer_drop(request);
+  h2c_close();
+}
+
 static void a_promise_can_be_cancelled(void)
 {
   open_with_push(true);
@@ -466,7 +485,8 @@ TEST_MAIN(CASE(a_head_has_a_bound), CASE(trailers_count_with_the_head),
           CASE(answers_the_server_does_not_read_are_bounded),
           CASE(so_many_pieces_a_head_may_have),
           CASE(a_promise_that_is_accepted_is_kept),
-          CASE(a_promise_that_is_refused_is_reset), CASE(a_promise_can_be_cancelled),
-          CASE(a_promise_must_be_the_servers_to_make),
+          CASE(a_promise_that_is_refused_is_reset),
+          CASE(a_promise_is_of_the_scheme_and_host_that_were_said),
+          CASE(a_promise_can_be_cancelled), CASE(a_promise_must_be_the_servers_to_make),
           CASE(promises_nobody_wants_end_the_connection), CASE(promises_are_bounded),
           CASE(a_failed_allocation_never_does_harm))

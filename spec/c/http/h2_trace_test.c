@@ -1,4 +1,5 @@
-/* What CRO_TRACE shows of an HTTP/2 server's frames. */
+/* What CRO_TRACE shows of the frames of HTTP/2 sessions. */
+#include "support/h2_client_rig.h"
 #include "support/h2_rig.h"
 #include "support/test.h"
 
@@ -102,5 +103,43 @@ static void nothing_is_shown_unless_asked_for(void)
   CHECK_INT(0, text.len);
 }
 
-TEST_MAIN(CASE(frames_are_shown_with_what_is_in_them), CASE(what_is_refused_is_shown),
-          CASE(nothing_is_shown_unless_asked_for))
+static bool accept_push(void *arg, cro_request *promised, cro_request *asked)
+{
+  (void)asked;
+  promised->user = arg;
+  return true;
+}
+
+static void a_client_shows_its_own(void)
+{
+  static const char *const want[] = {
+    "[TRACE(test)] HTTP/2 SEND HEADERS stream 1 flags END_STREAM, END_HEADERS length ",
+    "  :path: /asked\n",
+    "[TRACE(test)] HTTP/2 RECV PUSH_PROMISE stream 1 flags END_HEADERS length ",
+    "\n  promised stream 2\n  :method: GET\n",
+    "[TRACE(test)] HTTP/2 RECV HEADERS stream 1 flags END_STREAM, END_HEADERS length ",
+    "\n  :status: 200\n  a: b\n",
+    "[TRACE(test)] HTTP/2 REFUSE HEADERS stream 2 flags END_HEADERS length ",
+    "[TRACE(test)] HTTP/2 SEND RST_STREAM stream 2 length 4\n  PROTOCOL_ERROR\n",
+  };
+  cro_bytes shown;
+
+  h2c_prepare();
+  h2c.config.trace = true;
+  h2c.config.on_push = accept_push;
+  h2c.config.arg = &h2c.peer;
+  CHECK(h2c_create());
+  begin_capture();
+  h2c.peer.conn.label = "test";
+  h2c_start();
+  (void)h2c_get("/asked");
+  h2c_play("push 1 eh u31:2 get; headers 1 es eh ok {a: b}; headers 2 eh {x: y}");
+  h2c_close();
+  shown = end_capture();
+  for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+    if (!shows(shown, want[i]))
+      test_fail(want[i], 0, "not in %.*s", (int)shown.len, shown.at);
+}
+
+TEST_MAIN(CASE(a_client_shows_its_own), CASE(frames_are_shown_with_what_is_in_them),
+          CASE(what_is_refused_is_shown), CASE(nothing_is_shown_unless_asked_for))
