@@ -6,7 +6,9 @@ local http = require "cro.http"
 local r = require "cro.http.router"
 
 local app = r.route {
-  r.get("/", function(c) c:text(("Hello from Cro, over HTTP/%s and %s\n"):format(c.request.version, c.tls.version)) end),
+  r.get("/", function(c)
+    c:text(("Hello from Cro, over HTTP/%s and %s\n"):format(c.request.version, c.tls.version))
+  end),
   r.get("/slow/{seconds:number}", function(c, seconds)
     cro.sleep(math.min(seconds, 10))
     c:text(("%g s later\n"):format(seconds))

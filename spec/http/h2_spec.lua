@@ -145,17 +145,18 @@ print(hint[":status"], hint["link"], dict(until(e.ResponseReceived).headers)[":s
         response:after_handler(function()
           response:start_stream()
           response:write(text .. " " .. tostring(sum))
-          if response.append_trailer then response:append_trailer("x-after", "1") end
+          response:append_trailer("X-After", "1")
           response:finish()
         end)
       end),
     })
-    assert.equal("body 42\n", python [[
+    assert.equal("body 42 1\n", python [[
 id = request("/", "POST", end=False)
 c.send_data(id, b"body")
 c.send_headers(id, [("x-sum", "42")], end_stream=True)
 s.sendall(c.data_to_send())
-print(body(id).decode())
+text = until(e.DataReceived).data.decode()
+print(text, dict(until(e.TrailersReceived).headers)["x-after"])
 ]])
   end)
 
@@ -229,7 +230,7 @@ while c.remote_flow_control_window(id) > 0:
 print("full", flush=True)
 sys.stdin.readline()
 ]]
-    local child = cro.process { "/usr/bin/python3", "-c", PYTHON .. script, tostring(port), stdin = "pipe" }
+    local child = cro.process { "/usr/bin/python3", "-c", PYTHON .. script, tostring(port), stdin = "pipe", stderr = "null" }
     local said = cro.await((function()
       local first = child:stdout():head(1)
       child:start()

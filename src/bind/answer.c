@@ -117,3 +117,19 @@ void lcro_answer_header(lua_State *L, lcro_exchange *x, bool append, const char 
                name.at);
   lcro_answer_check(L, rc, what);
 }
+
+void lcro_answer_trailer(lua_State *L, lcro_exchange *x, const char *what)
+{
+  cro_bytes name = lcro_checkbytes(L, 2), value = lcro_checkbytes(L, 3);
+  cro_response *response = x->response;
+  int rc = cro_response_trailer(response, name, value);
+
+  if (rc == CRO_E_INVAL && !cro_trailer_name_ok(name) && cro_header_name_ok(name))
+    luaL_error(L, "%s: '%s' may not come after the body; set it as a header", what,
+               name.at);
+  if (rc == CRO_E_INVAL)
+    luaL_error(L, "%s: malformed trailer '%s': %s", what, name.at, header_fault(name));
+  lcro_answer_check(L, rc, what);
+  if (response->state == CRO_RESPONSE_OPEN)
+    response->no_length = true;
+}

@@ -24,4 +24,8 @@ void lcro_answer_status(lua_State *L, lcro_exchange *x, int index, const char *w
 /* set/append a field from the strings at index 2 and 3. */
 void lcro_answer_header(lua_State *L, lcro_exchange *x, bool append, const char *what);
 
+/* A trailer of the strings at index 2 and 3. A body that is complete goes out so that
+ * it can have one. */
+void lcro_answer_trailer(lua_State *L, lcro_exchange *x, const char *what);
+
 #endif

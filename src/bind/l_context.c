@@ -132,6 +132,13 @@ static int l_context_append_header(lua_State *L)
   return 0;
 }
 
+/* c:append_trailer(name, value): as that of the response. */
+static int l_context_append_trailer(lua_State *L)
+{
+  lcro_answer_trailer(L, self(L, "append_trailer"), "append_trailer");
+  return 0;
+}
+
 /* The status an error value asks for: its own, 413 over a limit, else 500. */
 int lcro_error_status(lua_State *L, int index)
 {
@@ -315,6 +322,7 @@ static const luaL_Reg methods[] = {
   { "status", l_context_status },
   { "set_header", l_context_set_header },
   { "append_header", l_context_append_header },
+  { "append_trailer", l_context_append_trailer },
   { "fail", l_context_fail },
   { "respond", l_context_respond },
   { "timeout", l_context_timeout },

@@ -268,9 +268,18 @@ static int l_response_after_handler(lua_State *L)
   return 0;
 }
 
+/* response:append_trailer(name, value): sent behind the body, until that has ended;
+ * raises for what may not come there. HTTP/1.0 gets none. */
+static int l_response_append_trailer(lua_State *L)
+{
+  lcro_answer_trailer(L, self(L, "append_trailer"), "append_trailer");
+  return 0;
+}
+
 static const luaL_Reg methods[] = {
   { "set_header", l_response_set_header },
   { "append_header", l_response_append_header },
+  { "append_trailer", l_response_append_trailer },
   { "remove_header", l_response_remove_header },
   { "header", l_response_header },
   { "headers", l_response_headers },

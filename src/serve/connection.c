@@ -10,6 +10,8 @@
 
 enum { tell_every = 10000 /* ms between two words about failed handshakes */ };
 
+static const uint64_t for_ever = UINT64_C(1) << 48; /* ms */
+
 /* A handshake, a first look at what comes in the clear, then a session; or one of these
  * less. Its slot holds it: it goes behind its stages. */
 typedef struct serve_conn {
@@ -140,10 +142,11 @@ static const serve_protocol *negotiated(const serve_conn *self)
   return &serve_http1;
 }
 
-/* Everybody who looks whether a port is open ends here. */
+/* Everybody who looks whether a port is open ends here, and whoever was impatient. */
 static bool only_left(int err)
 {
-  return err == CRO_E_EOF || err == CRO_E_RESET || err == CRO_E_CLOSED;
+  return err == CRO_E_EOF || err == CRO_E_RESET || err == CRO_E_CLOSED ||
+         err == CRO_E_PIPE || err == CRO_E_TIMEOUT;
 }
 
 /* One word for many: who opens connections must not fill the log. */
@@ -196,7 +199,8 @@ static int shake(serve_conn *self)
 {
   const cro_server_options *options = &self->app.server->options;
   uint64_t ms = options->timeouts.tls_handshake;
-  int rc = cro_tls_accept(self->tcp, options->tls, ms, shaken, self);
+  int rc =
+      cro_tls_accept(self->tcp, options->tls, ms > 0 ? ms : for_ever, shaken, self);
 
   if (rc != 0)
     return rc;

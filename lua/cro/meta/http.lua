@@ -47,6 +47,12 @@ function context:set_header(name, value) end
 ---@param value string|number
 function context:append_header(name, value) end
 
+--- Adds a trailer, which is sent behind the body; HTTP/1.0 gets none. Raises for what may
+--- not come there, and once the body has ended.
+---@param name string
+---@param value string|number
+function context:append_trailer(name, value) end
+
 --- Answers as when an error leaves the handler.
 ---@param err any
 function context:fail(err) end
@@ -195,6 +201,11 @@ function response:header(name) end
 --- Iterates over name and value, in the order set.
 ---@return fun(): string, string
 function response:headers() end
+
+--- Adds a trailer, as that of the context.
+---@param name string
+---@param value string|number
+function response:append_trailer(name, value) end
 
 --- Sets the complete body.
 ---@param body string
