@@ -313,4 +313,9 @@ receiver.guard_all(Connection, "connection", { write = true, print = true, close
 --- Is it read by a tap, or was it?
 local function is_read(self) return is(self, READ) end
 
-return { wrap = wrap, Connection = Connection, start = start, of = of, is_read = is_read }
+--- Has this side closed it?
+local function is_closed(self) return is(self, CLOSED) end
+
+return {
+  wrap = wrap, Connection = Connection, start = start, of = of, is_read = is_read, is_closed = is_closed,
+}

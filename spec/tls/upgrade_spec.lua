@@ -160,6 +160,16 @@ describe("an upgrade to TLS #loop", function()
     tap:close()
   end)
 
+  it("says why there is nothing to upgrade when a tap has closed the connection", function()
+    local client, server, tap = sockets.pair()
+    server:supply():tap(function() end):close()
+    local err = broken(cro.tls.upgrade_server(server, certificates.options()), "closed")
+    assert.matches("is closed; a tap closes it when it is closed, but for that of connection:supply { keep_open = true }",
+      err.message, 1, true)
+    client:abort()
+    tap:close()
+  end)
+
   local rows = {
     { "needs a name to expect", 'cro.tls.upgrade_client: option "server_name" is required (string)', "client", {} },
     { "needs a certificate to show", 'cro.tls.upgrade_server: option "certificate_file" is required', "server", {} },

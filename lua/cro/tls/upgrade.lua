@@ -39,7 +39,7 @@ local function check(name, connection)
       name, options.show(connection)))
   end
   if connection.tls then errors.misuse(("%s: %s is under TLS already"):format(name, tostring(connection))) end
-  if not reading.state(connection) then return end
+  if connections.is_closed(connection) or not reading.state(connection) then return end
   errors.misuse(("%s: %s is still read: what came next would be lost to it. Talk before TLS with "
     .. "connection:read_line(), or tap connection:supply { keep_open = true } and close that tap first"):format(
     name, tostring(connection)))
@@ -61,7 +61,11 @@ local function take_over(name, connection)
 end
 
 local function refused(name, connection, err)
-  err.message = ("%s: %s"):format(name, err.message:gsub("^upgrade: ", ""))
+  err.message = ("%s: %s"):format(name, (err.message:gsub("^upgrade: ", "")))
+  if err.kind == "closed" then
+    err.message = ("%s: %s is closed; a tap closes it when it is closed, but for that of "
+      .. "connection:supply { keep_open = true }"):format(name, tostring(connection))
+  end
   err.address = tostring(connection)
   return Promise.broken(err)
 end
@@ -93,6 +97,7 @@ local function run(side, connection, given)
     errors.misuse(('%s: option "server_name" is required (string): whose certificate is expected'):format(name))
   end
   check(name, connection)
+  if connections.is_closed(connection) then return refused(name, connection, errors.new("closed", "")) end
   local _, unread = reading.state(connection)
   if unread > 0 then
     return Promise.broken(errors.new("protocol", UNREAD:format(name, unread), { address = tostring(connection) }))
