@@ -92,6 +92,9 @@ int cro_tls_dev_look(const cro_tls_dev *what, cro_tls_dev_seen *out,
   int rc;
 
   *fault = (cro_tls_fault){ .err = 0 };
+  fault->err = net_openssl_load(fault->text, sizeof fault->text);
+  if (fault->err != 0)
+    return fault->err;
   rc = read_certificate(&x509, "certificate_file", what->certificate_file, fault);
   if (rc == 0)
     rc = read_certificate(&ca, "ca_file", what->ca_file, fault);
