@@ -68,8 +68,8 @@ static void frames_are_shown_with_what_is_in_them(void)
     "[TRACE(test)] HTTP/2 SEND SETTINGS stream 0 flags ACK length 0\n",
     "[TRACE(test)] HTTP/2 RECV frame of type 99 stream 0 length 1\n",
     "[TRACE(test)] HTTP/2 RECV RST_STREAM stream 3 length 4\n  CANCEL\n",
-    "[TRACE(test)] HTTP/2 RECV GOAWAY stream 0 length 11\n  PROTOCOL_ERROR\n"
-    "  last stream 0\n  text: why\n",
+    ("[TRACE(test)] HTTP/2 RECV GOAWAY stream 0 length 11\n  PROTOCOL_ERROR\n"
+     "  last stream 0\n  text: why\n"),
   };
   cro_bytes text = shown_of(
       "preface; settings 0 u16:2 u32:0; settings 0 ack; "
