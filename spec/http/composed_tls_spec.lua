@@ -81,10 +81,23 @@ describe("pipelines over TLS #loop", function()
   end)
 
   it("finish what runs when they stop", function()
-    begin(http.server { host = "127.0.0.1", port = 0, application = App, tls = certificates.options() })
-    local asked = cro.start(function() return (curl(url .. "/slow")) end)
-    cro.sleep(0.05)
-    assert.is_true(cro.await(service:stop()))
-    assert.equal("/slow 2.0 TLSv1.3", cro.await(asked))
+    local Same = cro.map(cro.tcp.Message, cro.tcp.Message, function(message) return message end)
+    for _, option in ipairs { "--http2", "--http1.1" } do
+      for _, first in ipairs { {}, { Same } } do
+        local arrived = cro.Promise.new()
+        local Arrive = cro.map(http.Request, http.Request, function(request)
+          arrived:keep()
+          return request
+        end)
+        begin(http.server {
+          host = "127.0.0.1", port = 0, application = cro.compose { Arrive, App }, before_parse = first,
+          tls = certificates.options(),
+        })
+        local asked = cro.start(function() return (curl(option, url .. "/slow")) end)
+        cro.await(arrived)
+        assert.is_true(cro.await(service:stop()))
+        assert.matches("^/slow [12]", cro.await(asked))
+      end
+    end
   end)
 end)

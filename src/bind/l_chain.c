@@ -321,11 +321,11 @@ static int l_chain_drain(lua_State *L)
 {
   chain_box *chain = self(L);
 
-  if (!chain->from_socket || chain->closed || chain->tcp->tcp == NULL)
+  if (chain->closed || (chain->tcp != NULL && chain->tcp->tcp == NULL))
     return 0;
-  if (chain->session != NULL)
+  if (chain->session != NULL && (chain->tcp != NULL || chain->first != NULL))
     lcro_session_drain(chain->session);
-  else
+  else if (chain->from_socket)
     (void)cro_emit_finish(cro_tcp_source(chain->tcp->tcp));
   return 0;
 }

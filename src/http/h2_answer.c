@@ -481,9 +481,14 @@ static void writer_resume(cro_stage *stage)
   cro_stage_resume(stage);
 }
 
+/* Nothing can be said any more. */
 static void writer_destroy(cro_stage *stage)
 {
-  cro_h2_let_go(session_of(stage));
+  cro_h2 *h2 = session_of(stage);
+
+  stage->next = NULL;
+  cro_h2_die(h2, CRO_E_CLOSED);
+  cro_h2_let_go(h2);
 }
 
 static const cro_stage_ops writer_ops = {

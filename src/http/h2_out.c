@@ -43,6 +43,10 @@ static void push_gathered(cro_h2 *h2)
   int rc;
 
   h2->gathered = 0;
+  if (h2->writer.next == NULL) { /* in a pipeline that answers nobody */
+    cro_h2_abort(h2, CRO_E_NOTSUP);
+    return;
+  }
   rc = cro_emit(&h2->writer, &bytes);
   if (rc == CRO_FULL)
     h2->out_full = true;

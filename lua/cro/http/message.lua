@@ -97,6 +97,7 @@ message.request_parser = component.transform {
   configure = function(self, options)
     self.http_settings = settings.check("http.request_parser", options)
     self.http_settings.http = options.http
+    self.drains = true
   end,
   native = function(self) return { kind = "http_request_parser", options = self.http_settings } end,
 }

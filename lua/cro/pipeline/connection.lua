@@ -89,9 +89,18 @@ function connection.until_drained(messages, draining)
 end
 local until_drained = connection.until_drained
 
+--- Is there a part that knows how to end when the service drains, and needs its input to?
+local function drains_itself(parts)
+  for _, part in ipairs(parts) do
+    if part.drains then return true end
+  end
+  return false
+end
+
 local function incoming(self, run)
   local type_ = self.connection_type
-  local messages = until_drained(type_.incoming(run.connection), run.draining)
+  local messages = type_.incoming(run.connection)
+  if not run.box or not drains_itself(self.inner) then messages = until_drained(messages, run.draining) end
   if not run.traced then return messages end
   return trace.supply(messages, run.label, type_.name, type_.produces)
 end
@@ -125,12 +134,21 @@ local function native_ends(parts)
   return head, tail
 end
 
+--- Is a native part cut off from the socket? Then those at its ends are not joined to it
+--- either: parts that work together, as parser and serializer, stand on one ground.
+local function has_native_inside(parts, head, tail)
+  for i = head + 1, tail - 1 do
+    if parts[i].native then return true end
+  end
+  return false
+end
+
 --- The supply that carries a connection: it brings nothing, and ends when it has ended.
 local function open(self, run)
   local parts = self.inner
   local head, tail = native_ends(parts)
   if self.has_sink then tail = #parts + 1 end
-  if not run.box or run.traced or (head == 0 and tail > #parts) then
+  if not run.box or run.traced or (head == 0 and tail > #parts) or has_native_inside(parts, head, tail) then
     return pass_through(self, incoming(self, run), 1, #parts, run)
   end
   local native = require "cro.pipeline.native"

@@ -26,12 +26,14 @@ local function descriptor_of(part, run)
 end
 
 local function settings(parts, first, last, run)
-  local descriptors, names = {}, {}
+  local descriptors, names, drains = {}, {}, false
   for i = first, last do
     descriptors[#descriptors + 1] = descriptor_of(parts[i], run)
     names[#names + 1] = parts[i].name
+    drains = drains or parts[i].drains
   end
   return {
+    drains = drains,
     connection = run.box, parts = descriptors, names = names, label = run.label, head = "lua", tail = "lua",
   }
 end
@@ -138,7 +140,7 @@ local function supply_of(given, first, wrap, run, messages)
       local bridge = new_bridge(sink, first)
       given.on_event = bridge:listener(wrap)
       bridge.chain = native.new_chain(given)
-      if given.head == "socket" then run.on_drain = function() return bridge.chain:drain() end end
+      if given.head == "socket" or given.drains then run.on_drain = function() return bridge.chain:drain() end end
       local input = messages and bridge:feed(messages, unwrap)
       if given.head == "socket" then bridge.chain:start() end
       return function() bridge:close(input) end
