@@ -5,8 +5,6 @@
 #include "bind/fiber.h"
 #include "net/file.h"
 
-#include <sys/stat.h>
-
 static const char request_class[] = "cro.file_request";
 static const char file_class[] = "cro.file";
 
@@ -111,18 +109,6 @@ static const char *type_name(char type)
   return "unknown";
 }
 
-static char type_of(unsigned mode)
-{
-  return S_ISREG(mode)    ? 'f'
-         : S_ISDIR(mode)  ? 'd'
-         : S_ISLNK(mode)  ? 'l'
-         : S_ISFIFO(mode) ? 'p'
-         : S_ISSOCK(mode) ? 's'
-         : S_ISCHR(mode)  ? 'c'
-         : S_ISBLK(mode)  ? 'b'
-                          : '?';
-}
-
 static int push_stat(lua_State *L, const cro_fs_stat *st)
 {
   const struct {
@@ -145,7 +131,7 @@ static int push_stat(lua_State *L, const cro_fs_stat *st)
   };
 
   lua_createtable(L, 0, 16);
-  set_text(L, "type", type_name(type_of(st->mode)));
+  set_text(L, "type", type_name(cro_fs_type(st->mode)));
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_pushnumber(L, fields[i].value);
     lua_setfield(L, -2, fields[i].key);

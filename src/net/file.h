@@ -126,6 +126,10 @@ typedef struct cro_fs_out {
 
 typedef void cro_fs_done(void *arg, const cro_fs_out *out);
 
+/* What stat's mode is of: f file, d directory, l link, p fifo, s socket, c and b
+ * devices, ? unknown. Lists of entries say it this way, too. */
+char cro_fs_type(unsigned mode);
+
 /* Starts a request, of `file` for the first list of operations, else NULL. done comes
  * once, possibly before this returns. NULL for `out`: it will not be cancelled.
  * Negative (CRO_E_LIMIT, CRO_E_CLOSED, CRO_E_NOMEM): done is never called. */

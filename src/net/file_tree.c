@@ -20,7 +20,7 @@ static bool is_dots(const char *name)
 /* --- listing ------------------------------------------------------------------------
  */
 
-static char type_of_mode(unsigned mode)
+char cro_fs_type(unsigned mode)
 {
   return S_ISREG(mode)    ? 'f'
          : S_ISDIR(mode)  ? 'd'
@@ -38,10 +38,10 @@ static char type_of(int folder, const struct dirent *entry)
   struct stat st;
 
   if (entry->d_type != DT_UNKNOWN)
-    return type_of_mode((unsigned)DTTOIF(entry->d_type));
+    return cro_fs_type((unsigned)DTTOIF(entry->d_type));
   if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
     return '?';
-  return type_of_mode(st.st_mode);
+  return cro_fs_type(st.st_mode);
 }
 
 static int add_entry(cro_buf *out, char type, const char *name)
