@@ -1,41 +1,77 @@
---- What spec/conformance/h2_rules.py plays frames to: four servers, in the clear and over
---- TLS, whose requests wait for ever or are answered once their body has come. Prints
---- their ports in that order, and ends with its standard input.
+--- What the suites of this folder talk to, in the clear and over TLS. Prints a line of
+--- where it listens, and ends with its standard input.
 ---
----     crolua spec/conformance/h2_server.lua FOLDER     (of server-crt.pem, server-key.pem)
+---     crolua spec/conformance/h2_server.lua FOLDER          ports: requests wait for ever, or are
+---                                                           answered once their body has come
+---     crolua spec/conformance/h2_server.lua FOLDER dialogs  application:clear|tls:port of several
+---
+--- FOLDER has server-crt.pem and server-key.pem.
 local cro = require "cro"
 local http = require "cro.http"
 local r = require "cro.http.router"
 
-local folder = arg[1]
+local folder, dialogs = arg[1], arg[2] == "dialogs"
 
 local function wait() cro.sleep(3600) end
+local function short(c) c:text "Hello, World" end
+local function echo(c) c:text(cro.await(c:body_blob())) end
 
-local waiting = r.route { r.get("/", wait), r.post("/", wait) }
-local answering = r.route {
-  r.get("/", function(c) c:text "ok" end),
-  r.post("/", function(c) c:text(tostring(#cro.await(c:body_blob()))) end),
+--- Bytes that come later than the client's next frames.
+local function late(c)
+  cro.sleep(0.2)
+  c:text "Hello, World"
+end
+
+--- In pieces, the first before the request's body is looked at.
+local function piecewise(c)
+  c:stream("text/plain", cro.supply(function()
+    cro.emit "Hello,"
+    cro.emit " World"
+  end))
+end
+
+local applications = {
+  waiting = r.route { r.get("/", wait), r.post("/", wait) },
+  answering = r.route {
+    r.get("/", function(c) c:text "ok" end),
+    r.post("/", function(c) c:text(tostring(#cro.await(c:body_blob()))) end),
+  },
+  echoing = r.route { r.get("/", short), r.post("/", echo) },
+  refusing = r.route { r.get("/", short) }, -- POST is answered 405 before its body has come
+  late = r.route { r.get("/", late), r.post("/", late) },
+  piecewise = r.route { r.get("/", piecewise), r.post("/", piecewise) },
 }
 
-local ports = {}
+local function port_of(application, tls, versions)
+  local service = http.server {
+    host = "127.0.0.1",
+    port = 0,
+    application = application,
+    http = versions,
+    tls = tls and {
+      certificate_file = folder .. "/server-crt.pem",
+      private_key_file = folder .. "/server-key.pem",
+    } or nil,
+    timeouts = { drain = 0 },
+  }
+  service:start()
+  return (select(2, service:address()))
+end
+
+local both = { "1.1", "2" }
+local places = {}
 for _, tls in ipairs { false, true } do
-  for _, application in ipairs { waiting, answering } do
-    local service = http.server {
-      host = "127.0.0.1",
-      port = 0,
-      application = application,
-      http = { "1.1", "2" },
-      tls = tls and {
-        certificate_file = folder .. "/server-crt.pem",
-        private_key_file = folder .. "/server-key.pem",
-      } or nil,
-      timeouts = { drain = 0 },
-    }
-    service:start()
-    ports[#ports + 1] = select(2, service:address())
+  if dialogs then
+    for _, name in ipairs { "echoing", "refusing", "late", "piecewise" } do
+      local port = port_of(applications[name], tls, name == "late" and "2" or both)
+      places[#places + 1] = name .. (tls and ":tls:" or ":clear:") .. port
+    end
+  else
+    places[#places + 1] = port_of(applications.waiting, tls, both)
+    places[#places + 1] = port_of(applications.answering, tls, both)
   end
 end
-print(table.concat(ports, " "))
+print(table.concat(places, " "))
 io.stdout:flush()
 cro.react(function()
   cro.whenever(cro.stdin, function() end)

@@ -230,12 +230,13 @@ static void on_frame(void *arg, const nghttp2_frame_hd *hd, const uint8_t *paylo
   cro_h2_client *client = arg;
   bool continues = hd->type == NGHTTP2_CONTINUATION;
 
-  (void)payload;
   if (client->config->trace)
     cro_h2_trace_begin(&client->trace, hd);
   client->continuations = continues ? client->continuations + 1 : 0;
   if (client->continuations > CRO_H2_CONTINUATIONS_MAX)
     cro_h2_client_terminate(client, NGHTTP2_ENHANCE_YOUR_CALM, CRO_E_PROTOCOL);
+  if (cro_h2_is_bad_priority(hd, payload))
+    cro_h2_client_terminate(client, NGHTTP2_PROTOCOL_ERROR, CRO_E_PROTOCOL);
   if (is_behind_end(client, hd))
     cro_h2_client_terminate(client, NGHTTP2_STREAM_CLOSED, CRO_E_PROTOCOL);
   if (cro_h2_is_worthless(hd))

@@ -104,20 +104,6 @@ static void judge_turn(cro_h2 *h2, const nghttp2_frame_hd *hd)
                      "a frame on a stream that has ended");
 }
 
-/* RFC 9113 6.3, and what is left of RFC 7540 5.3.1: nghttp2 passes over the frame where
- * nobody wants those priorities. */
-static void judge_priority(cro_h2 *h2, const nghttp2_frame_hd *hd,
-                           const uint8_t *payload)
-{
-  int32_t parent = payload == NULL ? 0
-                                   : (payload[0] & 0x7f) << 24 | payload[1] << 16 |
-                                         payload[2] << 8 | payload[3];
-
-  if (hd->stream_id == 0 || parent == hd->stream_id)
-    cro_h2_terminate(h2, NGHTTP2_PROTOCOL_ERROR, CRO_E_PROTOCOL,
-                     "PRIORITY of no stream, or below itself");
-}
-
 static void judge_frame(cro_h2 *h2, const nghttp2_frame_hd *hd)
 {
   switch (hd->type) {
@@ -165,8 +151,9 @@ static void judge(void *arg, const nghttp2_frame_hd *hd, const uint8_t *payload)
   count_continuations(h2, hd);
   if (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS)
     judge_turn(h2, hd);
-  if (hd->type == NGHTTP2_PRIORITY)
-    judge_priority(h2, hd, payload);
+  if (cro_h2_is_bad_priority(hd, payload))
+    cro_h2_terminate(h2, NGHTTP2_PROTOCOL_ERROR, CRO_E_PROTOCOL,
+                     "PRIORITY of no stream, or below itself");
   judge_frame(h2, hd);
 }
 

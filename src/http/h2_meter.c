@@ -44,6 +44,16 @@ bool cro_h2_is_worthless(const nghttp2_frame_hd *hd)
   }
 }
 
+bool cro_h2_is_bad_priority(const nghttp2_frame_hd *hd, const uint8_t *payload)
+{
+  int32_t parent = payload == NULL ? 0
+                                   : (payload[0] & 0x7f) << 24 | payload[1] << 16 |
+                                         payload[2] << 8 | payload[3];
+
+  return hd->type == NGHTTP2_PRIORITY &&
+         (hd->stream_id == 0 || parent == hd->stream_id);
+}
+
 void cro_h2_meter_note_end(cro_h2_meter *meter, int32_t id)
 {
   meter->ended[meter->ends++ % CRO_H2_ENDS_KEPT] = id;

@@ -47,6 +47,10 @@ bool cro_h2_meter_was_ended(const cro_h2_meter *meter, int32_t id);
  * knows, and no content that ends nothing. */
 bool cro_h2_is_worthless(const nghttp2_frame_hd *hd);
 
+/* RFC 9113 6.3, and what is left of RFC 7540 5.3.1: nghttp2 passes over such a frame
+ * where nobody wants those priorities. `payload` as on_frame has it. */
+bool cro_h2_is_bad_priority(const nghttp2_frame_hd *hd, const uint8_t *payload);
+
 /* Tokens in thousandths, as of `at` ms. */
 typedef struct cro_h2_tokens {
   uint64_t left, at;
