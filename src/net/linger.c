@@ -1,8 +1,10 @@
 /* Connections that are closed while the peer may still send: had the kernel unread
  * input then, or got some later, it would answer with a reset, and what the peer had
  * not read of our last bytes would be lost. So the closing end says FIN, throws away
- * what comes for a while, and closes then. The cro_tcp does not wait for it: the
- * descriptor is all that lives on. */
+ * what comes for a while, and closes then. A peer that goes on sending is not read any
+ * more, but not reset either before the time is over: its window closes, and it may
+ * look at what we have said. The cro_tcp does not wait for it: the descriptor is all
+ * that lives on. */
 #include "net/net.h"
 
 #include "base/alloc.h"
@@ -15,9 +17,9 @@
 #include <unistd.h>
 
 enum {
-  linger_bytes = 64 * 1024, /* a peer that goes on sending is not listening */
-  linger_ms = 2000,
-  lingers_max = 1024 /* descriptors that clients who never close may hold so */
+  linger_bytes = 256 * 1024, /* what is on its way when the peer is told */
+  linger_ms = 2000,          /* a round trip and then some */
+  lingers_max = 1024         /* descriptors that clients who never close may hold so */
 };
 
 typedef struct net_lingering {
@@ -29,24 +31,28 @@ typedef struct net_lingering {
   int fd;
 } net_lingering;
 
-typedef enum drained { DRAIN_EMPTY, DRAIN_OVER, DRAIN_FIN } drained;
+typedef enum drained {
+  DRAIN_EMPTY,
+  DRAIN_ENOUGH, /* `left` is 0 */
+  DRAIN_END     /* FIN, or the connection is broken */
+} drained;
 
-/* Throws away what is there. OVER: more than `left`, or the connection is broken. */
+/* Throws away what is there. */
 static drained drain(cro_loop *loop, int fd, size_t *left)
 {
-  for (;;) {
-    ssize_t n = recv(fd, loop->shared, net_read_bytes, MSG_DONTWAIT);
+  while (*left > 0) {
+    size_t most = *left < net_read_bytes ? *left : net_read_bytes;
+    ssize_t n = recv(fd, loop->shared, most, MSG_DONTWAIT);
 
     if (n == 0)
-      return DRAIN_FIN;
+      return DRAIN_END;
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
-      return errno == EAGAIN || errno == EWOULDBLOCK ? DRAIN_EMPTY : DRAIN_OVER;
-    if ((size_t)n > *left)
-      return DRAIN_OVER;
+      return errno == EAGAIN || errno == EWOULDBLOCK ? DRAIN_EMPTY : DRAIN_END;
     *left -= (size_t)n;
   }
+  return DRAIN_ENOUGH;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -72,10 +78,13 @@ static void on_limit(cro_timer *timer)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
   net_lingering *self = poll->data;
+  drained how = status < 0 ? DRAIN_END : drain(self->loop, self->fd, &self->left);
 
   (void)events;
-  if (status < 0 || drain(self->loop, self->fd, &self->left) != DRAIN_EMPTY)
+  if (how == DRAIN_END)
     stop(self);
+  else if (how == DRAIN_ENOUGH)
+    uv_poll_stop(&self->uv); /* until the limit */
 }
 
 static int watch(cro_loop *loop, int fd, size_t left)
@@ -98,20 +107,28 @@ static int watch(cro_loop *loop, int fd, size_t left)
   cro_list_push(&loop->lingers, &self->node);
   loop->linger_count++;
   cro_loop_arm(loop, &self->limit, cro_loop_now(loop) + linger_ms);
-  uv_poll_start(&self->uv, UV_READABLE, on_readable);
+  if (left > 0)
+    uv_poll_start(&self->uv, UV_READABLE, on_readable);
   if (loop->linger_count > lingers_max)
     stop(CRO_CONTAINER(loop->lingers.next, net_lingering, node));
   return 0;
 }
 
+/* Whoever has failed has answered at once what the peer has yet to finish saying: a
+ * client of TLS 1.3 sends its first request along with the certificate it is refused
+ * for. */
+static bool expects_more(const cro_tcp *tcp)
+{
+  return tcp->patient || (tcp->layer != NULL && tcp->layer->err != 0);
+}
+
 /* True when the peer may be in the middle of sending. */
 static bool is_needed(cro_tcp *tcp, size_t *left)
 {
-  if (!tcp->lingers || tcp->eof || (tcp->fin_out && !tcp->patient) ||
-      tcp->loop->destroying)
+  if (!tcp->lingers || tcp->eof || tcp->loop->destroying)
     return false;
-  return drain(tcp->loop, tcp->fd, left) == DRAIN_EMPTY &&
-         (tcp->patient || *left < linger_bytes);
+  return drain(tcp->loop, tcp->fd, left) != DRAIN_END &&
+         (expects_more(tcp) || *left < linger_bytes);
 }
 
 /* libuv will close its descriptor: a second one keeps the connection. */

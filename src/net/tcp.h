@@ -80,11 +80,12 @@ typedef struct cro_user {
  * on every system (CRO_E_NOTSUP). */
 int cro_tcp_peer_user(cro_tcp *tcp, cro_user *out);
 
-/* An orderly close says FIN; then, as long as the peer does not, input is thrown away,
- * 64 KiB or 2 s of it, so that no reset overtakes our last bytes. `closed` does not
- * wait for that. Patient: whenever the peer has not sent its FIN. Otherwise, for
- * protocols that know when the peer has no more to say: only when unread input is
- * there, and not after a shutdown of ours. */
+/* An orderly close says FIN; then, as long as the peer does not, up to 256 KiB of input
+ * are thrown away, and after 2 s all is closed, so that no reset overtakes our last
+ * bytes. `closed` does not wait for that; of more than 1024 that linger the oldest goes
+ * at once. Patient: whenever the peer has not sent its FIN; so is a layer that has
+ * failed, whose alert is to arrive. Otherwise, for protocols that know when the peer
+ * has no more to say: only when unread input is there. */
 void cro_tcp_patient(cro_tcp *tcp, bool on);
 
 /* How long the peer may take nothing of what waits for it: 30000 unless set, 0 for

@@ -101,6 +101,7 @@ static int compose(serve_conn *self, cro_stage *first, const serve_protocol *pro
     return rc;
   self->protocol = protocol;
   server->stats.http2 += protocol == &serve_http2;
+  cro_tcp_patient(self->tcp, protocol == &serve_http2); /* GOAWAY crosses frames */
   chain[0] = first;
   chain[1] = protocol->reader(self->session);
   chain[2] = &self->app.stage;
@@ -286,6 +287,7 @@ static void answer_too_many(cro_tcp *tcp)
 
   (void)cro_stage_link(cro_tcp_source(tcp), cro_tcp_sink(tcp));
   cro_pipeline_attach(cro_tcp_source(tcp), cro_tcp_conn(tcp));
+  cro_tcp_patient(tcp, true); /* the request is still to come */
   (void)cro_emit(cro_tcp_source(tcp), &answer);
 }
 

@@ -107,18 +107,45 @@ static void nobody_lingers_for_a_peer_that_has_said_fin(void)
   loopback_close(&lb);
 }
 
-static void no_more_than_64_kib_are_thrown_away(void)
+/* One that goes on sending is read no more, but may still read. */
+static void no_more_than_256_kib_are_thrown_away(void)
 {
-  static char junk[16 * 1024];
+  static char junk[64 * 1024];
   loopback lb = { 0 };
-  int fd = answered(&lb, true, 0), sent = 0;
+  int fd = answered(&lb, true, 0);
+  size_t sent = 0;
 
-  for (; sent < 16 && lingers(lb.loop) > 0; sent++) {
-    (void)send(fd, junk, sizeof junk, MSG_NOSIGNAL | MSG_DONTWAIT);
-    spin(lb.loop, 2);
+  for (int i = 0; i < 400; i++) {
+    ssize_t n = send(fd, junk, sizeof junk, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (n < 0 && errno == EAGAIN)
+      break;
+    CHECK(n > 0);
+    sent += n > 0 ? (size_t)n : 0;
+    spin(lb.loop, 1);
   }
-  CHECK(sent >= 5 && sent <= 7);
-  CHECK_INT(0, lingers(lb.loop));
+  CHECK(sent >= 256 * 1024);
+  CHECK(send(fd, junk, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EAGAIN);
+  CHECK_INT(1, lingers(lb.loop));
+  reads_answer(fd);
+  UNTIL(lb.loop, lingers(lb.loop) == 0);
+  CHECK(send(fd, junk, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN);
+  close(fd);
+  loopback_close(&lb);
+}
+
+static void what_is_already_too_much_is_left_unread(void)
+{
+  loopback lb = { 0 };
+  int fd = answered(&lb, false, 30000);
+  static char junk[16 * 1024];
+
+  for (int i = 0; i < 4000; i++)
+    if (send(fd, junk, sizeof junk, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+      break;
+  spin(lb.loop, 20);
+  CHECK_INT(1, lingers(lb.loop));
+  reads_answer(fd);
   close(fd);
   loopback_close(&lb);
 }
@@ -152,6 +179,7 @@ TEST_MAIN(CASE(unread_input_costs_the_peer_nothing_of_the_answer),
           CASE(a_patient_end_expects_more_although_nothing_is_there),
           CASE(an_end_that_is_not_patient_closes_when_nothing_is_unread),
           CASE(nobody_lingers_for_a_peer_that_has_said_fin),
-          CASE(no_more_than_64_kib_are_thrown_away),
+          CASE(no_more_than_256_kib_are_thrown_away),
+          CASE(what_is_already_too_much_is_left_unread),
           CASE(a_peer_that_never_closes_is_left_after_2_s),
           CASE(a_loop_that_ends_leaves_nobody_lingering))

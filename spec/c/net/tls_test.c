@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "net/net.h"
+#include "support/tls_certs.h"
 #include "support/tls_ends.h"
 
 #include <errno.h>
@@ -128,6 +129,39 @@ static void a_refusal_arrives_as_an_alert_at_the_other_end(void)
   CHECK_INT(CRO_E_TLS, e.server.done_err);
   CHECK_INT(CRO_E_TLS, e.server.closed_err);
   CHECK_TEXT("the peer sent alert: bad certificate", cro_bytes_of(e.server.why));
+  tls_ends_close(&e);
+}
+
+static void be_deaf_when_done(void *arg, cro_tcp *tcp, int err)
+{
+  tls_end_done(arg, tcp, err);
+  cro_tcp_stop_reading(tcp);
+}
+
+/* A client of TLS 1.3 is done before its certificate was looked at, and talks on. Had
+ * the socket been closed behind the alert, its words would be answered by a reset. */
+static void an_alert_arrives_although_the_peer_talks_on(void)
+{
+  cro_tls_options mutual = { .verify = CRO_TLS_VERIFY_REQUIRE, .min_version = 13 };
+  tls_ends e = { 0 };
+  cro_tls_context *client = tls_ends_client(NULL);
+
+  mutual.ca_file = cro_bytes_of(tls_certs_path("ends-ca.pem"));
+  tls_ends_open(&e, tls_ends_server(&mutual), client);
+  CHECK_INT(0, tls_ends_accept(&e));
+  CHECK_INT(0, cro_tls_connect(e.client.tcp, client, CRO_B("localhost"), 5000,
+                               be_deaf_when_done, &e.client));
+  UNTIL(e.loop, e.client.done == 1 && e.server.closed == 1);
+  CHECK_INT(CRO_E_CERT, e.server.closed_err);
+  for (int i = 0; i < 3 && e.client.tcp != NULL; i++) {
+    CHECK_INT(0, probe_send(&e.client.probe, CRO_B("more")));
+    spin(e.loop, 10);
+  }
+  if (e.client.tcp != NULL)
+    e.client.tcp->source.ops->resume(&e.client.tcp->source);
+  UNTIL(e.loop, e.client.closed == 1);
+  CHECK_INT(CRO_E_TLS, e.client.closed_err);
+  CHECK_TEXT("the peer sent alert: certificate required", cro_bytes_of(e.client.why));
   tls_ends_close(&e);
 }
 
@@ -467,6 +501,7 @@ TEST_MAIN(CASE(bytes_come_back_from_an_echo),
           CASE(nothing_is_told_before_accept_and_connect_have_returned),
           CASE(a_context_of_the_wrong_side_is_refused),
           CASE(a_refusal_arrives_as_an_alert_at_the_other_end),
+          CASE(an_alert_arrives_although_the_peer_talks_on),
           CASE(who_closes_before_the_end_is_not_told),
           CASE(who_is_told_may_close_there), CASE(silence_ends_with_the_deadline),
           CASE(who_goes_away_in_the_handshake_is_told_apart),
