@@ -140,6 +140,7 @@ bool lcro_is_secure(const lcro_exchange *x);
 
 /* Methods of requests that depend on what the connection can do: see l_negotiated.c. */
 int lcro_l_request_send_push(lua_State *L);
+int lcro_l_request_send_interim(lua_State *L);
 int lcro_l_request_tls_info(lua_State *L);
 
 /* core.kind(value): which kind of box it is. */

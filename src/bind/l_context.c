@@ -217,45 +217,6 @@ static int l_context_respond(lua_State *L)
   return 0;
 }
 
-static void add_interim(lua_State *L, cro_response *interim, cro_bytes name,
-                        cro_bytes value)
-{
-  int rc = cro_response_add(interim, name, value);
-
-  if (rc == CRO_E_INVAL)
-    luaL_error(L, "inform: malformed header '%s'", name.at);
-  if (rc == CRO_E_STATE)
-    luaL_error(L, "inform: '%s' is written by the server itself and can't be set",
-               name.at);
-  lcro_answer_check(L, rc, "inform");
-}
-
-/* c:send_interim(status, { name, value, ... }): see c:inform */
-static int l_context_send_interim(lua_State *L)
-{
-  lcro_exchange *x = self(L, "inform");
-  cro_response *interim;
-
-  luaL_checktype(L, 3, LUA_TTABLE);
-  if (x->released)
-    lcro_answer_check(L, CRO_E_GONE, "inform");
-  interim = cro_arena_alloc(x->request->arena, sizeof *interim);
-  if (interim == NULL)
-    lcro_answer_check(L, CRO_E_NOMEM, "inform");
-  *interim = (cro_response){ .arena = x->request->arena,
-                             .request = x->request,
-                             .status = (int)luaL_checkinteger(L, 2),
-                             .length = -1 };
-  for (int i = 1; i < (int)lua_objlen(L, 3); i += 2) {
-    lua_rawgeti(L, 3, i);
-    lua_rawgeti(L, 3, i + 1);
-    add_interim(L, interim, lcro_checkbytes(L, -2), lcro_checkbytes(L, -1));
-    lua_pop(L, 2);
-  }
-  lcro_answer_check(L, cro_server_inform(interim), "inform");
-  return 0;
-}
-
 /* c:timeout(seconds): 503 and cancellation when the handler takes longer. */
 static int l_context_timeout(lua_State *L)
 {
@@ -327,7 +288,6 @@ static const luaL_Reg methods[] = {
   { "respond", l_context_respond },
   { "timeout", l_context_timeout },
   { "json_body", l_context_json_body },
-  { "send_interim", l_context_send_interim },
   { NULL, NULL },
 };
 

@@ -1,5 +1,5 @@
 /* l_negotiated.c - what a request can do, and knows, by what its connection has agreed
- * on: promises of HTTP/2, and TLS. */
+ * on: promises of HTTP/2, interim answers, and TLS. */
 #include "bind/answer.h"
 #include "bind/loose.h"
 #include "bind/tls.h"
@@ -60,6 +60,51 @@ int lcro_l_request_send_push(lua_State *L)
     lcro_answer_check(L, rc, "c:push");
   lua_pushboolean(L, rc == 0);
   return 1;
+}
+
+/* --- interim answers
+ * -------------------------------------------------------------------------
+ */
+
+static void add_interim(lua_State *L, cro_response *interim, cro_bytes name,
+                        cro_bytes value)
+{
+  int rc = cro_response_add(interim, name, value);
+
+  if (rc == CRO_E_INVAL)
+    luaL_error(L, "inform: malformed header '%s'", name.at);
+  if (rc == CRO_E_STATE)
+    luaL_error(L, "inform: '%s' is written by the server itself and can't be set",
+               name.at);
+  lcro_answer_check(L, rc, "inform");
+}
+
+/* request:send_interim(status, { name, value, ... }): see c:inform */
+int lcro_l_request_send_interim(lua_State *L)
+{
+  lcro_exchange *x = self(L, "inform");
+  cro_request *request = x->request;
+  cro_response *interim;
+
+  luaL_checktype(L, 3, LUA_TTABLE);
+  if (x->released)
+    lcro_answer_check(L, CRO_E_GONE, "inform");
+  interim = cro_arena_alloc(request->arena, sizeof *interim);
+  if (interim == NULL)
+    lcro_answer_check(L, CRO_E_NOMEM, "inform");
+  *interim = (cro_response){ .arena = request->arena,
+                             .request = request,
+                             .status = (int)luaL_checkinteger(L, 2),
+                             .length = -1 };
+  for (int i = 1; i < (int)lua_objlen(L, 3); i += 2) {
+    lua_rawgeti(L, 3, i);
+    lua_rawgeti(L, 3, i + 1);
+    add_interim(L, interim, lcro_checkbytes(L, -2), lcro_checkbytes(L, -1));
+    lua_pop(L, 2);
+  }
+  if (request->ops != NULL) /* else a script made it: nobody waits for it */
+    lcro_answer_check(L, request->ops->inform(request, interim), "inform");
+  return 0;
 }
 
 /* --- TLS

@@ -225,6 +225,7 @@ static const luaL_Reg methods[] = {
   { "stream", l_request_stream },
   { "set_body", l_request_set_body },
   { "send_push", lcro_l_request_send_push },
+  { "send_interim", lcro_l_request_send_interim },
   { "tls_info", lcro_l_request_tls_info },
   { NULL, NULL },
 };

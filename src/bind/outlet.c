@@ -273,26 +273,32 @@ static int push_bytes(cro_stage *stage, const void *message)
   return lcro_outlet_bytes(((tail *)stage)->outlet, *(const cro_bytes *)message);
 }
 
-static int push_request(cro_stage *stage, const void *message)
+/* What Lua has not seen yet gets its exchange now: a request, or the answer to one that
+ * was answered in C. */
+static int push_exchange(cro_stage *stage, cro_request *request, lcro_box_kind kind)
 {
   lcro_outlet *outlet = ((tail *)stage)->outlet;
-  cro_request *request = (cro_request *)(uintptr_t)message;
-  lcro_exchange *x = lcro_exchange_create(outlet->app, request);
+  lcro_exchange *x = request->user;
 
-  if (x == NULL)
-    return CRO_E_NOMEM;
-  x->scripted = true;
-  return lcro_outlet_message(outlet, x, LCRO_REQUEST);
+  if (x == NULL) {
+    x = lcro_exchange_create(outlet->app, request);
+    if (x == NULL)
+      return CRO_E_NOMEM;
+    x->scripted = true;
+  }
+  return lcro_outlet_message(outlet, x, kind);
+}
+
+static int push_request(cro_stage *stage, const void *message)
+{
+  return push_exchange(stage, (cro_request *)(uintptr_t)message, LCRO_REQUEST);
 }
 
 static int push_response(cro_stage *stage, const void *message)
 {
   const cro_response *response = message;
 
-  if (response != response->request->response)
-    return 0; /* interim: scripts between application and serializer see answers only */
-  return lcro_outlet_message(((tail *)stage)->outlet, response->request->user,
-                             LCRO_RESPONSE);
+  return push_exchange(stage, response->request, LCRO_RESPONSE);
 }
 
 static int tail_finish(cro_stage *stage)

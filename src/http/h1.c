@@ -25,6 +25,8 @@ static int begin(cro_h1 *h1)
   if (request == NULL)
     return CRO_E_NOMEM;
   cro_h1_parser_begin(&h1->parser, request->arena, &request->headers);
+  request->protocol = h1;
+  request->ops = &cro_h1_request_ops;
   h1->request = request;
   h1->state = CRO_H1_HEAD;
   h1->received = h1->broken = h1->emitted = h1->head_sent = false;

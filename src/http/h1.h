@@ -11,9 +11,8 @@
  *   limits.pipeline_bytes wait behind a request that is being answered.
  * writer (server): cro_type_response -> cro_type_bytes. One push per request. A
  *   response whose request is gone is dropped; a second one is CRO_E_STATE and does no
- *   harm. A response that is not its request's own and has a status 1xx is an interim
- *   answer: sent to HTTP/1.1, before the answer. With `streams` the push sends the head
- * and installs response->ops.
+ *   harm. Interim answers take request->ops->inform. With `streams` the push sends the
+ *   head and installs response->ops.
  *
  * Lifetimes. The session holds the request's arena from the head's first byte until the
  * answer has ended and the body is read, or either never will; then it releases it

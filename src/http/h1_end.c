@@ -12,9 +12,12 @@ void cro_h1_release(cro_h1 *h1, int err)
 {
   cro_request *request = h1->request;
 
+  if (request == NULL)
+    return;
   h1->request = NULL;
-  if (request != NULL)
-    cro_request_release(request, err);
+  request->protocol = NULL;
+  request->ops = NULL;
+  cro_request_release(request, err);
 }
 
 void cro_h1_die(cro_h1 *h1, int err)

@@ -114,6 +114,9 @@ void cro_h1_let_go(cro_h1 *h1);
 /* Makes the session's writer a stage that nothing is linked to. */
 void cro_h1_writer_init(cro_h1 *h1);
 
+/* What requests can do: interim answers. */
+extern const cro_request_ops cro_h1_request_ops;
+
 /* Sends bytes down from the writer. The push's answer; < 0: the session is dead. */
 int cro_h1_send(cro_h1 *h1, cro_bytes bytes);
 

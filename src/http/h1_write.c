@@ -364,17 +364,20 @@ static int answer(cro_h1 *h1, cro_response *response)
 
 /* An answer before the answer (RFC 9110 15.2); HTTP/1.0 knows none. The session's
  * state is the final answer's alone. */
-static int inform(cro_h1 *h1, const cro_response *interim)
+static int inform(cro_request *request, const cro_response *interim)
 {
+  cro_h1 *h1 = request->protocol;
   size_t size = fixed_bytes + cro_fields_size(&interim->headers);
   char *at, *to;
   int rc;
 
-  if (h1->head_sent || interim->status == 101)
+  if (!h1->has_writer)
+    return CRO_E_NOTSUP;
+  if (h1->head_sent || interim->status / 100 != 1 || interim->status == 101)
     return CRO_E_STATE;
-  if (interim->request->minor == 0)
+  if (request->minor == 0)
     return 0;
-  at = cro_arena_alloc(interim->arena, size);
+  at = cro_arena_alloc(request->arena, size);
   if (at == NULL)
     return CRO_E_NOMEM;
   to = put_status(at, interim->status, interim->reason);
@@ -384,10 +387,7 @@ static int inform(cro_h1 *h1, const cro_response *interim)
   return rc < 0 ? rc : 0; /* nobody can wait before an answer: it is small */
 }
 
-static bool is_interim(const cro_response *response)
-{
-  return response != response->request->response && response->status / 100 == 1;
-}
+const cro_request_ops cro_h1_request_ops = { .inform = inform };
 
 static int writer_push(cro_stage *stage, const void *message)
 {
@@ -401,8 +401,6 @@ static int writer_push(cro_stage *stage, const void *message)
   }
   if (response->request != h1->request || response->state != CRO_RESPONSE_OPEN)
     return CRO_E_STATE;
-  if (is_interim(response))
-    return inform(h1, response);
   rc = answer(h1, response);
   return rc < 0 ? 0 : rc; /* the session has dealt with it */
 }

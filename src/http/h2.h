@@ -8,7 +8,7 @@
  *   answers CRO_FULL for a body: its stream's window is what holds the peer back, and
  *   credit is given when the body is taken.
  * writer (server): cro_type_response -> frames. Answers may come in any order. One push
- *   per request, interim answers (1xx) before it, streams by response->ops as with h1.
+ *   per request, streams by response->ops as with h1.
  *   A write answers CRO_FULL while 64 KiB of that stream wait for its window.
  *
  * Frames are gathered and pushed on conn->on_flush, so many answers are one write.
@@ -26,7 +26,9 @@
  * ways: the request's body is one direction, the response's the other.
  *
  * Malformed messages are answered (RST_STREAM or GOAWAY as RFC 9113 says), what is too
- * large with a real response (431, 413) where one can be sent.
+ * large with a real response (431, 413) where one can be sent. Over TLS a request for a
+ * host that is neither the one the client asked for in the handshake nor in the
+ * certificate it was shown is answered 421, and nobody sees it.
  */
 #ifndef CRO_HTTP_H2_H
 #define CRO_HTTP_H2_H

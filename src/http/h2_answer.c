@@ -320,6 +320,8 @@ const char *cro_h2_reason_of(int status)
     return "target too long";
   case 417:
     return "unknown expectation";
+  case 421:
+    return "a host of somebody else";
   case 431:
     return "header fields too large";
   case 501:
@@ -399,16 +401,18 @@ void cro_h2_continue(cro_h2_stream *stream)
     cro_h2_abort(stream->h2, CRO_E_NOMEM);
 }
 
-static bool is_interim(const cro_response *response)
+int cro_h2_inform(cro_request *request, const cro_response *interim)
 {
-  return response != response->request->response && response->status / 100 == 1;
-}
+  cro_h2_stream *stream = request->protocol;
 
-static int inform_of(cro_h2_stream *stream, const cro_response *interim)
-{
-  if (stream->answered || interim->status == 101)
+  if (stream->h2 == NULL || stream->h2->state != CRO_H2_OPEN || stream->closed ||
+      stream->we_reset)
+    return CRO_E_GONE;
+  if (!stream->h2->has_writer)
+    return CRO_E_NOTSUP;
+  if (stream->answered || interim->status / 100 != 1 || interim->status == 101)
     return CRO_E_STATE;
-  return inform(stream, interim->status, interim->request->arena, &interim->headers);
+  return inform(stream, interim->status, request->arena, &interim->headers);
 }
 
 /* --- the stage ----------------------------------------------------------------------
@@ -431,8 +435,6 @@ static int writer_push(cro_stage *stage, const void *message)
     response->state = CRO_RESPONSE_ENDED; /* on its way to be told */
     return 0;
   }
-  if (is_interim(response))
-    return inform_of(stream, response);
   if (stream->answered)
     return CRO_E_STATE;
   (void)answer(stream, response); /* the session has dealt with it */

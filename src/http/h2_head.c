@@ -279,6 +279,38 @@ static int settle_expect(const cro_h2_stream *stream)
   return 0;
 }
 
+/* Of "host:port" or "[::1]:port", as a certificate names it. */
+static cro_bytes host_of(cro_bytes authority)
+{
+  size_t end = cro_bytes_find(authority, ':');
+
+  if (authority.len > 0 && authority.at[0] == '[') {
+    cro_bytes_take(&authority, 1);
+    end = cro_bytes_find(authority, ']');
+  }
+  authority.len = end < authority.len ? end : authority.len;
+  if (authority.len > 1 && authority.at[authority.len - 1] == '.')
+    authority.len--; /* never in a handshake */
+  return authority;
+}
+
+/* A client may send requests for any host that the certificate is for over a connection
+ * it has (RFC 9113 9.1.1); one for another host would be answered by whoever happens to
+ * be here. Whoever asked for no name takes what there is, and CONNECT names no host of
+ * ours. */
+static int settle_host(const cro_request *request)
+{
+  const cro_tls_info *tls = request->conn->tls;
+  cro_bytes host = host_of(request->authority);
+
+  if (tls == NULL || tls->server_name.len == 0 || host.len == 0 ||
+      (request->method == CRO_CONNECT && request->protocol_name.len == 0) ||
+      cro_bytes_ieq(host, tls->server_name) ||
+      (tls->covers != NULL && tls->covers(request->conn, host)))
+    return 0;
+  return -421;
+}
+
 int cro_h2_settle(cro_h2_stream *stream)
 {
   cro_request *request = stream->request;
@@ -293,7 +325,7 @@ int cro_h2_settle(cro_h2_stream *stream)
     return -431;
   if ((rc = settle_method(stream)) != 0 || (rc = settle_scheme(stream)) != 0 ||
       (rc = settle_path(request)) != 0 || (rc = settle_length(stream)) != 0 ||
-      (rc = settle_expect(stream)) != 0)
+      (rc = settle_expect(stream)) != 0 || (rc = settle_host(request)) != 0)
     return rc;
   if (stream->cookies > 1 && join_crumbs(&request->headers, request->arena) != 0)
     return -503;

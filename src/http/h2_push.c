@@ -171,4 +171,4 @@ static int push(cro_request *request, cro_bytes path, const cro_headers *headers
   return 0;
 }
 
-const cro_request_ops cro_h2_request_ops = { .push = push };
+const cro_request_ops cro_h2_request_ops = { .push = push, .inform = cro_h2_inform };

@@ -294,6 +294,9 @@ void cro_h2_give_held(cro_h2_stream *stream);
 /* 100 Continue. */
 void cro_h2_continue(cro_h2_stream *stream);
 
+/* request->ops->inform. */
+int cro_h2_inform(cro_request *request, const cro_response *interim);
+
 /* --- h2_send.c: bodies that go
  * ---------------------------------------------------------
  */

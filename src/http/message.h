@@ -45,13 +45,19 @@ cro_bytes cro_method_name(cro_method method);
 /* CRO_METHOD_NONE for a name that is none of them. Case matters. */
 cro_method cro_method_find(cro_bytes name);
 
-/* What only some protocols can do; installed by the one that made the request. */
+/* What the protocol that made the request can do for it; NULL: it cannot. */
 typedef struct cro_request_ops {
   /* Promises the answer to GET `path` ahead of being asked (RFC 9113 8.4), and hands
    * the promised request on as if it had come. Fields are copied. 0; CRO_E_NOTSUP when
    * the peer wants none, CRO_E_INVAL, CRO_E_STATE once the answer is complete,
    * CRO_E_GONE, CRO_E_LIMIT, CRO_E_NOMEM. */
   int (*push)(cro_request *request, cro_bytes path, const cro_headers *headers);
+  /* Sends an interim answer (1xx, but not 101) before the answer: status and headers of
+   * `interim`, which is not the request's own response and goes past whatever stands
+   * between application and writer. HTTP/1.0 gets none. 0; CRO_E_STATE once the answer
+   * has begun, CRO_E_NOTSUP in a pipeline that writes no answers, CRO_E_GONE,
+   * CRO_E_NOMEM. */
+  int (*inform)(cro_request *request, const cro_response *interim);
 } cro_request_ops;
 
 struct cro_request {
@@ -66,7 +72,7 @@ struct cro_request {
   bool gone;
   bool pushed;                /* nobody asked for it: a promise of this side */
   int32_t stream;             /* HTTP/2; else 0 */
-  const cro_request_ops *ops; /* NULL: none of it can be done */
+  const cro_request_ops *ops; /* NULL: released, or nobody's */
   void *protocol;             /* the protocol's own, until it is released */
   cro_bytes scheme;           /* HTTP/2's :scheme; static "http" or "https" */
   cro_bytes protocol_name;    /* of an extended CONNECT (RFC 8441); else empty */

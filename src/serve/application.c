@@ -47,23 +47,8 @@ void cro_server_respond(cro_request *request)
   if (request->gone)
     return;
   app = cro_conn_get(request->conn, &cro_type_request);
-  cro_check(app != NULL);
-  (void)cro_emit(&app->stage, request->response);
-}
-
-int cro_server_inform(const cro_response *interim)
-{
-  const cro_request *request = interim->request;
-  serve_app *app;
-  int rc;
-
-  if (request->gone)
-    return CRO_E_GONE;
-  app = request->conn != NULL ? cro_conn_get(request->conn, &cro_type_request) : NULL;
-  if (app == NULL)
-    return CRO_E_NOTSUP;
-  rc = cro_emit(&app->stage, interim);
-  return rc < 0 ? rc : 0;
+  if (app != NULL) /* else its pipeline is being taken down, and nobody can answer */
+    (void)cro_emit(&app->stage, request->response);
 }
 
 /* --- what a request is ------------------------------------------------------------ */
@@ -118,50 +103,6 @@ static bool answers_itself(const cro_server *server, const cro_server_call *call
   return call->status == 204 ? !server->options.options : !server->options.misses;
 }
 
-/* --- the right host
- * -------------------------------------------------------------------
- */
-
-/* Of "host:port" or "[::1]:port", as a certificate names it. */
-static cro_bytes host_of(cro_bytes authority)
-{
-  size_t end = cro_bytes_find(authority, ':');
-
-  if (authority.len > 0 && authority.at[0] == '[') {
-    cro_bytes_take(&authority, 1);
-    end = cro_bytes_find(authority, ']');
-  }
-  authority.len = end < authority.len ? end : authority.len;
-  if (authority.len > 1 && authority.at[authority.len - 1] == '.')
-    authority.len--; /* never in a handshake */
-  return authority;
-}
-
-/* A client may send requests for any host that the certificate is for over a connection
- * it has (RFC 9113 9.1.1); one for another host would be answered by whoever happens to
- * be here. Whoever asked for no name takes what there is. */
-static bool is_misdirected(const cro_request *request)
-{
-  const cro_tls_info *tls = request->conn->tls;
-  cro_bytes host;
-
-  if (request->major < 2 || tls == NULL || tls->server_name.len == 0 ||
-      request->authority.len == 0)
-    return false;
-  host = host_of(request->authority);
-  if (cro_bytes_ieq(host, tls->server_name))
-    return false;
-  return tls->covers == NULL || !tls->covers(request->conn, host);
-}
-
-static void refuse_misdirected(cro_server *server, cro_request *request)
-{
-  if (server->ops->refused != NULL)
-    server->ops->refused(server->arg, request->conn, 421, "a host of somebody else");
-  cro_response_fail(request->response, 421);
-  cro_server_respond(request);
-}
-
 /* --- the stage ----------------------------------------------------------------------
  */
 
@@ -176,10 +117,6 @@ static int app_push(cro_stage *stage, const void *message)
   server->stats.requests++;
   if (server->stopping && stage->ops == &app_ops)
     serve_drain_conn((serve_app *)stage);
-  if (is_misdirected(request)) {
-    refuse_misdirected(server, request);
-    return 0;
-  }
   if (is_server_options(request)) {
     answer_miss(request, 204, server_methods(server));
     return 0;
@@ -233,6 +170,8 @@ void serve_app_init(serve_app *app, cro_server *server)
 
 static void hand_destroy(cro_stage *stage)
 {
+  if (cro_conn_get(stage->conn, &cro_type_request) == stage)
+    (void)cro_conn_set(stage->conn, &cro_type_request, NULL, NULL);
   cro_free(stage);
 }
 

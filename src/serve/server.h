@@ -7,9 +7,6 @@
  * is ignored). The application stage matches the route and hands the request up; the
  * answer comes back through cro_server_respond, at once or later.
  *
- * Over TLS a request of HTTP/2 for a host that is neither the one the client asked for
- * in the handshake nor in the certificate it was shown is answered 421.
- *
  * A server owns its listener and its connections. It knows no Lua: handlers are
  * numbers, and what a number means is the owner's.
  */
@@ -128,11 +125,6 @@ void cro_server_route(const cro_server *server, const cro_request *request,
 
 /* Sends request->response: complete, or the head of a streaming one. */
 void cro_server_respond(cro_request *request);
-
-/* Sends an interim answer, a response beside request->response with a status 1xx.
- * CRO_E_GONE, CRO_E_STATE once the answer has begun, CRO_E_NOTSUP where no server
- * dispatched the request. */
-int cro_server_inform(const cro_response *interim);
 
 /* Makes the response an error answer: status, text/plain, the status text only. Keeps
  * nothing that was set before. */

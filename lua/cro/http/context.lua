@@ -230,8 +230,11 @@ function request_methods.body_stream(request) return body.stream(request) end
 
 function request_lazy.tls(request) return request:tls_info() end
 
---- `c:push` where there is no context, in a pipeline composed by hand.
-request_methods.push = function(request, path, headers) return responders.push({ request = request }, path, headers) end
+--- What depends on the request alone, where there is no context, in a pipeline composed by hand.
+for _, name in ipairs { "push", "inform", "early_hints" } do
+  local respond = responders[name]
+  request_methods[name] = function(request, ...) return respond({ request = request }, ...) end
+end
 
 function request_lazy.query(request) return query.parameters(request) end
 

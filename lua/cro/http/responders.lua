@@ -67,7 +67,7 @@ function responders.inform(c, code, headers)
   if code < 102 or code > 199 then
     errors.misuse(("c:inform: a status from 102 to 199 expected, got %d; c:status sets the answer's"):format(code))
   end
-  c:send_interim(code, flatten(headers))
+  c.request:send_interim(code, flatten(headers))
 end
 
 --- 103: what the answer will need, so that the client can fetch it meanwhile.

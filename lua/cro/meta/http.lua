@@ -65,11 +65,6 @@ function context:respond(response) end
 ---@param seconds number
 function context:timeout(seconds) end
 
---- Sends an interim answer; scripts call `c:inform`.
----@param status integer 102 to 199
----@param headers string[] names and values in turn
-function context:send_interim(status, headers) end
-
 ---@class cro.http.Request what was asked
 ---@field method string
 ---@field target string path and query as sent
@@ -131,6 +126,12 @@ function request:cookie_pairs() end
 ---@param headers string[] names and values in turn
 ---@return boolean promised
 function request:send_push(path, headers) end
+
+--- Sends an interim answer; scripts call `c:inform`.
+---@package
+---@param status integer 102 to 199
+---@param headers string[] names and values in turn
+function request:send_interim(status, headers) end
 
 --- What was agreed on in the handshake; scripts read `request.tls`.
 ---@package

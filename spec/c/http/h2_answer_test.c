@@ -141,7 +141,7 @@ static int inform(h2_rig *rig, int status)
 
   interim.status = status;
   (void)cro_headers_add(&interim.headers, request->arena, CRO_B("Link"), CRO_B("</a>"));
-  return cro_emit(&rig->peer.app, &interim);
+  return request->ops->inform(request, &interim);
 }
 
 static void interim_answers_come_before(void)

@@ -228,7 +228,61 @@ static void bad_trailers_are_malformed(void)
   }
 }
 
+/* --- the right host
+ * -------------------------------------------------------------------
+ */
+
+static bool covers(const cro_conn *conn, cro_bytes host)
+{
+  (void)conn;
+  return cro_bytes_ieq(host, CRO_B("other.test")) || cro_bytes_eq(host, CRO_B("::1"));
+}
+
+/* Of requests for `authority`, on a connection for which `name` was asked. */
+static void asked_for(const char *name, const char *authority, const char *want)
+{
+  cro_tls_info tls = { .server_name = cro_bytes_of(name), .covers = covers };
+  char script[256];
+  h2_rig rig;
+
+  h2_rig_greet(&rig);
+  rig.peer.conn.tls = &tls;
+  (void)snprintf(script, sizeof script,
+                 "headers 1 es eh " GET_AT "{:authority: %s} {:path: /}", authority);
+  peer_play(&rig.peer, script);
+  CHECK_PEER(want, &rig.peer);
+  h2_rig_close(&rig);
+}
+
+static void a_request_for_somebody_elses_host_is_misdirected(void)
+{
+  const char *refused = REFUSED("421", "19", "Misdirected Request");
+
+  asked_for("h.test", "h.test", OK);
+  asked_for("h.test", "H.TEST.:8443", OK);
+  asked_for("h.test", "other.test:1", OK);
+  asked_for("h.test", "[::1]:443", OK);
+  asked_for("h.test", "elsewhere.test", refused);
+  asked_for("h.test", "[::2]", refused);
+  asked_for("h.test", "h.test.evil.test", refused);
+  asked_for("", "elsewhere.test", OK);
+}
+
+static void connect_names_no_host_of_ours(void)
+{
+  cro_tls_info tls = { .server_name = CRO_B("h.test") };
+  h2_rig rig;
+
+  h2_rig_greet(&rig);
+  rig.peer.conn.tls = &tls;
+  peer_play(&rig.peer, "headers 1 es eh {:method: CONNECT} {:authority: far.test:22}");
+  CHECK_PEER("HEADERS 1 :status=200\nDATA 1 es 'hi'\n", &rig.peer);
+  h2_rig_close(&rig);
+}
+
 TEST_MAIN(CASE(heads_are_judged), CASE(what_is_seen_of_a_head), CASE(what_a_request_is),
           CASE(a_head_may_be_so_large), CASE(a_refusal_does_not_wait_for_the_body),
           CASE(a_target_may_be_so_long), CASE(trailers_count_too),
-          CASE(bad_trailers_are_malformed))
+          CASE(bad_trailers_are_malformed),
+          CASE(a_request_for_somebody_elses_host_is_misdirected),
+          CASE(connect_names_no_host_of_ours))
