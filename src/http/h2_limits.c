@@ -178,7 +178,7 @@ void cro_h2_judge_update(cro_h2 *h2, uint32_t increment)
     cro_h2_charge_glitch(h2);
 }
 
-void cro_h2_data_sent(cro_h2 *h2)
+void cro_h2_judge_data(cro_h2 *h2)
 {
   if (h2->free_updates < free_most)
     h2->free_updates += free_per_data;

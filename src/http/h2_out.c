@@ -116,8 +116,6 @@ static void after_flush(cro_h2 *h2)
     return;
   }
   h2->reader.conn->behind = h2->answers_due > 0;
-  if (h2->waiting > 0)
-    cro_h2_wait(h2, CRO_WAIT_HANDLER, h2->config->timeouts->write_idle);
   if (!cro_list_empty(&h2->drained) && !h2->out_full)
     cro_stage_ready(&h2->writer);
 }

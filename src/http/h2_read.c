@@ -189,10 +189,24 @@ static void reset_came(cro_h2 *h2, int32_t id)
 
 static void settings_came(cro_h2 *h2, const nghttp2_frame *frame)
 {
-  if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+  if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
     h2->acknowledged = true;
+    return;
+  }
+  h2->greeted = true;
+  cro_h2_stall_look_everywhere(h2);
+}
+
+static void update_came(cro_h2 *h2, const nghttp2_frame *frame)
+{
+  cro_h2_stream *stream =
+      frame->hd.stream_id != 0 ? cro_h2_stream_of(h2, frame->hd.stream_id) : NULL;
+
+  cro_h2_judge_update(h2, (uint32_t)frame->window_update.window_size_increment);
+  if (stream != NULL)
+    cro_h2_stall_look(stream);
   else
-    h2->greeted = true;
+    cro_h2_stall_look_below(h2);
 }
 
 static void ping_came(cro_h2 *h2, const nghttp2_frame *frame)
@@ -230,7 +244,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     ping_came(h2, frame);
     break;
   case NGHTTP2_WINDOW_UPDATE:
-    cro_h2_judge_update(h2, (uint32_t)frame->window_update.window_size_increment);
+    update_came(h2, frame);
     break;
   default:
     break;
@@ -284,6 +298,15 @@ static void answer_sent(cro_h2_stream *stream)
   cro_list_push(&stream->h2->ended, &stream->todo);
 }
 
+static void data_sent(cro_h2 *h2, const nghttp2_frame *frame)
+{
+  cro_h2_stream *stream = cro_h2_stream_of(h2, frame->hd.stream_id);
+
+  cro_h2_judge_data(h2);
+  if (stream != NULL)
+    cro_h2_stall_sent(stream, frame->hd.length);
+}
+
 static void reset_sent(cro_h2 *h2, const nghttp2_frame *frame)
 {
   const cro_h2_stream *stream = cro_h2_stream_of(h2, frame->hd.stream_id);
@@ -320,7 +343,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
     cro_h2_trace_frame(&h2->trace, true, frame);
   switch (frame->hd.type) {
   case NGHTTP2_DATA:
-    cro_h2_data_sent(h2);
+    data_sent(h2, frame);
     /* fall through */
   case NGHTTP2_HEADERS:
     stream = cro_h2_stream_of(h2, frame->hd.stream_id);

@@ -18,7 +18,8 @@ void cro_h2_has_data(cro_h2_stream *stream)
     return;
   stream->waiting = true;
   stream->h2->waiting++;
-  stream->moved_at = cro_h2_now(stream->h2);
+  cro_h2_stall_look(stream);
+  cro_h2_stall_look_below(stream->h2);
 }
 
 void cro_h2_has_no_data(cro_h2_stream *stream)
@@ -27,6 +28,8 @@ void cro_h2_has_no_data(cro_h2_stream *stream)
     return;
   stream->waiting = false;
   stream->h2->waiting--;
+  cro_h2_stall_look(stream);
+  cro_h2_stall_look_below(stream->h2);
 }
 
 static void go_on(cro_h2_stream *stream)
@@ -121,7 +124,6 @@ static void take_streamed(cro_h2_stream *stream, size_t length, char *to)
 
 void cro_h2_take_data(cro_h2_stream *stream, size_t length, char *to)
 {
-  stream->moved_at = cro_h2_now(stream->h2);
   if (stream->whole.len > 0) {
     memcpy(to, stream->whole.at, length);
     cro_bytes_take(&stream->whole, length);

@@ -16,6 +16,7 @@
  * h2_out.c    frames to bytes, gathered; the end of a connection
  * h2_limits.c what a peer may do how often
  * h2_wait.c   deadlines
+ * h2_stall.c  windows the peer does not open
  * h2_push.c   promises
  * h2_trace.c  what CRO_TRACE shows
  */
@@ -47,6 +48,14 @@ typedef enum cro_h2_drain_state {
 } cro_h2_drain_state;
 
 typedef struct cro_h2_stream cro_h2_stream;
+
+/* A window of the peer's that is shut while something waits for it. The time it is
+ * costs limits.write_min_rate bytes a second, and what is sent pays: who owes as much
+ * as timeouts.write_idle costs plays slow reader. */
+typedef struct cro_h2_stall {
+  uint64_t since; /* ms + 1; 0: it is open, or nothing waits */
+  uint64_t owed;  /* thousandths of bytes, by then */
+} cro_h2_stall;
 
 struct cro_h2 {
   cro_stage reader, writer;
@@ -86,6 +95,7 @@ struct cro_h2 {
   uint64_t held_headers;
   uint64_t acks;         /* queued for what came */
   uint64_t free_updates; /* WINDOW_UPDATEs that cost nothing */
+  cro_h2_stall stall;    /* of the connection's window */
   unsigned pings_due;    /* of ours, not acknowledged */
   cro_h2_tokens resets, glitches;
   uint64_t began_at;  /* ms: the connection, */
@@ -154,7 +164,8 @@ struct cro_h2_stream {
   uint64_t heard_at;  /* the last DATA, or since when we wait */
   uint64_t active_at; /* ms + 1: since when we wait for the peer; 0: we do not */
   uint64_t active;    /* ms spent so before */
-  uint64_t moved_at;  /* the last DATA of ours, or since when there is some */
+  uint64_t moved_at;  /* since when the rest of a body is thrown away */
+  cro_h2_stall stall; /* of its window */
 };
 
 /* --- h2.c ---------------------------------------------------------------------- */
@@ -333,7 +344,7 @@ void cro_h2_charge_glitch(cro_h2 *h2);
 void cro_h2_judge_update(cro_h2 *h2, uint32_t increment);
 
 /* A DATA frame of ours went out. */
-void cro_h2_data_sent(cro_h2 *h2);
+void cro_h2_judge_data(cro_h2 *h2);
 
 /* Answers to what came are queued, or written. */
 void cro_h2_judge_acks(cro_h2 *h2);
@@ -354,6 +365,20 @@ void cro_h2_clock(cro_h2_stream *stream);
 
 /* True when the body comes too slowly. */
 bool cro_h2_too_slow(const cro_h2_stream *stream);
+
+/* --- h2_stall.c: windows that stay shut -------------------------- */
+
+/* A window may have opened or shut, or something to send may have come or gone: of a
+ * stream, of the connection, of all. */
+void cro_h2_stall_look(cro_h2_stream *stream);
+void cro_h2_stall_look_below(cro_h2 *h2);
+void cro_h2_stall_look_everywhere(cro_h2 *h2);
+
+/* DATA of so many bytes went out. */
+void cro_h2_stall_sent(cro_h2_stream *stream, size_t length);
+
+/* ms the peer has left; 0: it is too slow. UINT64_MAX: it holds nothing up. */
+uint64_t cro_h2_stall_left(const cro_h2 *h2, const cro_h2_stall *stall);
 
 /* --- h2_push.c --------------------------------------------------- */
 

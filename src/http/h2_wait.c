@@ -110,12 +110,16 @@ static bool is_overdue(agenda *a, const cro_h2_stream *stream)
 }
 
 /* Another stream's turn is no fault of the peer; a window it does not open is. */
-static bool is_blocked(const cro_h2_stream *stream)
+static bool is_starved(agenda *a, const cro_h2_stream *stream)
 {
-  nghttp2_session *session = stream->h2->session;
+  const cro_h2 *h2 = stream->h2;
+  uint64_t own = cro_h2_stall_left(h2, &stream->stall),
+           below = cro_h2_stall_left(h2, &h2->stall);
+  uint64_t left = own < below ? own : below;
 
-  return nghttp2_session_get_stream_remote_window_size(session, stream->id) <= 0 ||
-         nghttp2_session_get_remote_window_size(session) <= 0;
+  if (left > 0 && left < UINT64_MAX)
+    a->next = nearer(a->next, left);
+  return left == 0;
 }
 
 uint64_t cro_h2_linger_ms(const cro_h2 *h2)
@@ -138,20 +142,14 @@ static void look_at_rest(cro_h2_stream *stream, agenda *a)
 
 static void look_at_stream(cro_h2_stream *stream, agenda *a)
 {
-  const cro_http_timeouts *timeouts = stream->h2->config->timeouts;
-
   if (stream->lingers)
     look_at_rest(stream, a);
   if (stream->active_at > 0 && is_overdue(a, stream)) {
     cro_h2_break_body(stream, 408);
     return;
   }
-  if (stream->waiting && is_due(a, stream->moved_at, timeouts->write_idle)) {
-    if (is_blocked(stream))
-      cro_h2_reset(stream, NGHTTP2_CANCEL, CRO_E_TIMEOUT);
-    else
-      a->next = nearer(a->next, timeouts->write_idle);
-  }
+  if (stream->waiting && is_starved(a, stream))
+    cro_h2_reset(stream, NGHTTP2_CANCEL, CRO_E_TIMEOUT);
 }
 
 /* Whoever is told may end streams, this one too: the list is gone through anew. */

@@ -23,6 +23,7 @@
   X(cookies, 100, "hash flooding by cookies: 400")                                     \
   X(json_depth, 128, "stack use by nested JSON: 400")                                  \
   X(connections, 10000, "descriptor exhaustion: 503")                                  \
+  X(write_min_rate, 240, "bytes/s over write_idle; slow read in drops: reset")         \
   X(write_buffer, 1048576, "memory by a peer that does not read: dropped")
 
 #define CRO_HTTP_TIMEOUTS(X)                                                           \

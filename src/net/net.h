@@ -202,11 +202,11 @@ struct cro_tcp {
   void (*closed)(void *arg, cro_tcp *tcp, int err);
   void *closed_arg;
   cro_timer deadline, stall;
-  uint64_t write_idle;
-  uint64_t held_until;     /* ms; output may wait for more; 0: it does not */
+  uint64_t write_idle, write_rate; /* ms; bytes a second over that time */
+  uint64_t held_until;             /* ms; output may wait for more; 0: it does not */
   cro_buf out;             /* gathered, not yet given to the kernel or to libuv */
   net_writing *writing;    /* what the kernel did not take; libuv writes it */
-  size_t stalled_at;       /* bytes left when `stall` was armed */
+  uint64_t stalled_at;     /* bytes left when `stall` was armed */
   uint64_t over, over_max; /* pushed although it was full; and the most */
   uint64_t pushed, sent;
   cro_list flushes; /* of net_flush */

@@ -401,6 +401,11 @@ void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms)
     cro_loop_arm(tcp->loop, &tcp->stall, cro_loop_now(tcp->loop) + ms);
 }
 
+void cro_tcp_write_rate(cro_tcp *tcp, uint64_t bytes)
+{
+  tcp->write_rate = bytes;
+}
+
 /* --- life ------------------------------------------------------------------------- */
 
 void cro_tcp_is(cro_tcp *tcp, net_kind kind)

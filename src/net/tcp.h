@@ -16,8 +16,8 @@
  * call at the end of the read event or loop turn; a push of 16 KiB or more
  * goes out at once with what is queued. The sink answers CRO_FULL while more than
  * 64 KiB wait in the queue and resumes below that; who goes on pushing for a megabyte
- * more loses the connection (CRO_E_LIMIT). No progress for write_idle ms: reset. An
- * idle connection keeps no buffer.
+ * more loses the connection (CRO_E_LIMIT). No progress for write_idle ms, or too
+ * little: reset. An idle connection keeps no buffer.
  *
  * FIN from the peer is `finish` down the pipeline; the socket stays open for writing
  * until closed. A reset, a failed write and a peer that does not read are `fail`.
@@ -89,8 +89,9 @@ int cro_tcp_peer_user(cro_tcp *tcp, cro_user *out);
 void cro_tcp_patient(cro_tcp *tcp, bool on);
 
 /* How long the peer may take nothing of what waits for it: 30000 unless set, 0 for
- * ever. */
+ * ever. And how many bytes a second it must take over that time: none unless set. */
 void cro_tcp_write_idle(cro_tcp *tcp, uint64_t ms);
+void cro_tcp_write_rate(cro_tcp *tcp, uint64_t bytes);
 
 /* Bytes that may be pushed after the sink has answered CRO_FULL (1 MiB): for whoever
  * cannot wait, or does not. Stages that count themselves ask for UINT64_MAX. */

@@ -7,6 +7,8 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -59,23 +61,36 @@ size_t cro_tcp_queued(const cro_tcp *tcp)
 
 /* --- to libuv --------------------------------------------------------------------- */
 
-static void arm_stall(cro_tcp *tcp, size_t left)
+/* What the peer has not taken: what libuv waits to write, and what the kernel has that
+ * was not acknowledged. */
+static uint64_t untaken(const cro_tcp *tcp)
 {
-  tcp->stalled_at = left;
+  int sent = 0;
+
+  if (tcp->kind != NET_INET || ioctl(tcp->fd, SIOCOUTQ, &sent) != 0 || sent < 0)
+    sent = 0;
+  return uv_stream_get_write_queue_size(&tcp->uv.stream) + (uint64_t)sent;
+}
+
+static void arm_stall(cro_tcp *tcp)
+{
+  tcp->stalled_at = untaken(tcp);
   if (tcp->write_idle > 0)
     cro_loop_arm(tcp->loop, &tcp->stall, cro_loop_now(tcp->loop) + tcp->write_idle);
 }
 
-/* The peer took nothing for write_idle: it is gone, or it plays slow reader. */
+/* The peer took nothing for write_idle, or a few drops: it is gone, or it plays slow
+ * reader. */
 void cro_tcp_stalled(cro_timer *timer)
 {
   cro_tcp *tcp = CRO_CONTAINER(timer, cro_tcp, stall);
-  size_t left = uv_stream_get_write_queue_size(&tcp->uv.stream);
+  uint64_t left, least = tcp->write_rate * tcp->write_idle / 1000;
 
   if (tcp->life != TCP_OPEN || tcp->writing == NULL)
     return;
-  if (left < tcp->stalled_at)
-    arm_stall(tcp, left);
+  left = untaken(tcp);
+  if (left < tcp->stalled_at && tcp->stalled_at - left >= least)
+    arm_stall(tcp);
   else
     cro_tcp_end(tcp, CRO_E_TIMEOUT, true, true);
 }
@@ -126,7 +141,7 @@ static int hand_over(cro_tcp *tcp)
   }
   tcp->writing = writing;
   tcp->loop->write_count++;
-  arm_stall(tcp, writing->buf.len);
+  arm_stall(tcp);
   return 0;
 }
 

@@ -67,6 +67,7 @@ static int enrol(cro_server *server, cro_tcp *tcp, serve_conn **out)
   server->stats.accepted++;
   cro_tcp_on_closed(tcp, conn_closed, self);
   cro_tcp_write_idle(tcp, server->options.timeouts.write_idle);
+  cro_tcp_write_rate(tcp, server->options.limits.write_min_rate);
   cro_tcp_write_over(tcp, UINT64_MAX); /* the writer keeps limits.write_buffer */
   *out = self;
   return 0;

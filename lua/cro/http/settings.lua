@@ -12,7 +12,7 @@ local settings = {}
 --- Bounds a peer meets, with their defaults: header_bytes 16K, header_count 100,
 --- uri_bytes 8K, method_bytes 32, chunk_overhead 16K, body_bytes 1M, body_min_rate 240,
 --- requests_per_connection 10000, pipeline_bytes 64K, query_params 1000, cookies 100,
---- json_depth 128, connections 10000, write_buffer 1M.
+--- json_depth 128, connections 10000, write_min_rate 240 (per second), write_buffer 1M.
 settings.LIMITS = {
   header_bytes = "number|string",
   header_count = "integer",
@@ -27,6 +27,7 @@ settings.LIMITS = {
   cookies = "integer",
   json_depth = { "integer", check = function(n) return n >= 1 and n <= 1000, "1 to 1000" end },
   connections = "integer",
+  write_min_rate = "number|string",
   write_buffer = "number|string",
 }
 

@@ -197,9 +197,9 @@ static void a_window_that_stays_shut(void)
   peer_advance(&rig.peer, 20000);
   peer_play(&rig.peer, "window 1 u31:5");
   CHECK_PEER("DATA 1 'xxxxx'\n", &rig.peer);
-  peer_advance(&rig.peer, 29999);
+  peer_advance(&rig.peer, 10019); /* with five bytes of 240 a second paid */
   CHECK_PEER("", &rig.peer);
-  peer_advance(&rig.peer, 1);
+  peer_advance(&rig.peer, 2);
   CHECK_PEER("RST_STREAM 1 CANCEL\n", &rig.peer);
   CHECK(peer_is_open(&rig.peer));
   h2_rig_close(&rig);

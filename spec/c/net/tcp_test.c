@@ -195,6 +195,7 @@ static void a_peer_that_reads_slowly_is_left_alone(void)
   fd = loopback_client(&lb);
   shrink_buffers(&lb, fd);
   cro_tcp_write_idle(lb.tcp, 60);
+  cro_tcp_write_rate(lb.tcp, 240);
   (void)fill(&lb, 3000000);
   for (int i = 0; i < 15; i++) {
     CHECK(plain_read(fd, got, sizeof got) > 0);
@@ -202,6 +203,29 @@ static void a_peer_that_reads_slowly_is_left_alone(void)
   }
   CHECK_INT(0, lb.closed);
   CHECK(cro_tcp_queued(lb.tcp) > 0);
+  loopback_close(&lb);
+  close(fd);
+}
+
+/* The first time that it is looked at, it has taken less than the floor. */
+static void a_peer_that_reads_in_drops_is_reset(void)
+{
+  loopback lb = { 0 };
+  char got[16];
+  int fd;
+
+  loopback_open(&lb);
+  fd = loopback_client(&lb);
+  shrink_buffers(&lb, fd);
+  cro_tcp_write_idle(lb.tcp, 60);
+  cro_tcp_write_rate(lb.tcp, 1000u * 1000 * 1000);
+  (void)fill(&lb, 3000000);
+  for (int i = 0; i < 2000 && lb.closed == 0; i++) {
+    (void)plain_read(fd, got, sizeof got);
+    spin(lb.loop, 5);
+  }
+  CHECK_INT(1, lb.closed);
+  CHECK_INT(CRO_E_TIMEOUT, lb.closed_err);
   loopback_close(&lb);
   close(fd);
 }
@@ -289,6 +313,7 @@ TEST_MAIN(CASE(bytes_come_back_from_an_echo),
           CASE(big_pushes_fill_the_queue_and_drain), CASE(one_huge_push_arrives_whole),
           CASE(a_peer_that_never_reads_is_reset),
           CASE(a_peer_that_reads_slowly_is_left_alone),
+          CASE(a_peer_that_reads_in_drops_is_reset),
           CASE(an_idle_connection_has_no_write_timer),
           CASE(a_pipeline_that_is_full_is_not_read_for),
           CASE(a_first_read_that_fills_the_pipeline_pauses_too),
