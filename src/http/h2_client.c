@@ -124,16 +124,29 @@ static bool takes_requests(const cro_h2_client *client)
   return client->state == CRO_H2_CLIENT_OPEN && !client->leaving;
 }
 
+/* The first that can be sent by now: whether an extended CONNECT can, the server's
+ * SETTINGS say. */
+static cro_h2_call *next_waiting(const cro_h2_client *client)
+{
+  for (cro_list *node = client->waiting.next; node != &client->waiting;
+       node = node->next) {
+    cro_h2_call *call = CRO_CONTAINER(node, cro_h2_call, todo);
+
+    if (client->greeted || call->request->protocol_name.len == 0)
+      return call;
+  }
+  return NULL;
+}
+
 void cro_h2_client_admit(cro_h2_client *client)
 {
   while (takes_requests(client) && client->streams < streams_allowed(client)) {
-    cro_list *node = cro_list_shift(&client->waiting);
-    cro_h2_call *call;
+    cro_h2_call *call = next_waiting(client);
     int rc;
 
-    if (node == NULL)
+    if (call == NULL)
       return;
-    call = CRO_CONTAINER(node, cro_h2_call, todo);
+    cro_list_remove(&call->todo);
     call->waits = false;
     client->queued--;
     rc = cro_h2_call_submit(call);
@@ -176,15 +189,39 @@ static bool release_next(cro_h2_client *client)
   return true;
 }
 
+/* It has died with somebody's call in his hands (cro_h2_client_must). */
+static bool bury(cro_h2_client *client)
+{
+  if (client->state != CRO_H2_CLIENT_DEAD || client->buried)
+    return false;
+  client->buried = true;
+  cro_h2_call_end_all(client, client->err);
+  cro_h2_client_rearm(client);
+  return true;
+}
+
+static void tell_downstream(cro_h2_client *client)
+{
+  if (!client->untold)
+    return;
+  client->untold = false;
+  cro_emit_fail(&client->reader, client->err);
+}
+
 void cro_h2_client_settle(cro_h2_client *client)
 {
   if (client->running || client->settling)
     return;
   client->settling = true;
-  while (emit_next(client) || release_next(client))
+  do {
+    while (bury(client) || emit_next(client) || release_next(client))
+      continue;
+    cro_h2_client_admit(client);
+  } while (bury(client));
+  while (release_next(client))
     continue;
-  cro_h2_client_admit(client);
   client->settling = false;
+  tell_downstream(client);
   if (client->caller_full && client->queued == 0) {
     client->caller_full = false;
     if (client->writer.prev != NULL && client->writer.conn != NULL)
@@ -289,7 +326,8 @@ static void reader_resume(cro_stage *stage)
 {
   cro_h2_client *client = CRO_CONTAINER(stage, cro_h2_client, reader);
 
-  client->next_full = false;
+  if (client->state != CRO_H2_CLIENT_DEAD)
+    client->next_full = false;
   cro_h2_client_settle(client);
 }
 
@@ -298,6 +336,7 @@ static void reader_destroy(cro_stage *stage)
   cro_h2_client *client = CRO_CONTAINER(stage, cro_h2_client, reader);
 
   client->next_full = true; /* nobody is there to take a response */
+  client->untold = false;
   cro_h2_client_die(client, CRO_E_CLOSED);
   if (stage->conn != NULL && stage->conn->flush_arg == client) {
     stage->conn->on_flush = NULL;

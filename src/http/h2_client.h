@@ -9,12 +9,14 @@
  * on_release. The body is filled by its maker (cro_body_put, cro_body_end; `more` says
  * when there is room) and taken as the peer's window allows; body.length: 0 none, n
  * Content-Length, -1 unknown. request->trailers follow it. expect_continue holds it
- * back until 100 or cro_h2_client_continue. A CONNECT's two bodies carry bytes. Push:
- * 0, or CRO_FULL: taken, and it waits for a stream, the peer's limit is reached (resume
- * says when the next would not). Not taken, and no harm done: CRO_E_INVAL (it cannot be
- * said in HTTP/2), CRO_E_TOO_LONG (the peer takes no such head), CRO_E_AGAIN
+ * back until 100 or cro_h2_client_continue. A CONNECT's two bodies carry bytes; with
+ * protocol_name it is an extended one (RFC 8441) for scheme and target, and waits for
+ * the server's SETTINGS, which must allow it. Push: 0, or CRO_FULL: taken, and it waits
+ * for a stream, the peer's limit is reached (resume says when the next would not). Not
+ * taken, and no harm done: CRO_E_INVAL (it cannot be said in HTTP/2), CRO_E_AGAIN
  * (config->waiting wait), CRO_E_CLOSED (the connection takes no more: GOAWAY, or the
- * end), CRO_E_NOTSUP (request->upgrade), CRO_E_NOMEM.
+ * end), CRO_E_NOTSUP (request->upgrade, or protocol_name and the server takes none),
+ * CRO_E_NOMEM.
  *
  * Responses. Emitted once the head is complete and what came with it has been read,
  * with status, headers (in the arena) and `incoming`. The peer may send what has been
@@ -26,9 +28,11 @@
  *   CRO_E_AGAIN      the server has done nothing with it: it may be sent again on
  *                    another connection, whatever its method (RFC 9113 8.7)
  *   CRO_E_CANCELLED  cro_h2_client_cancel
- *   CRO_E_LIMIT      the head or the body is longer than its limit
+ *   CRO_E_LIMIT      the answer's head or body is longer than its limit
+ *   CRO_E_TOO_LONG   the server takes no such head: nothing was sent; or the request's
+ *                    body is longer than was announced (CRO_E_EOF: shorter)
  *   CRO_E_PROTOCOL   a malformed answer, or the server broke the protocol
- *   CRO_E_NOTSUP     the server wants HTTP/1.1 for it
+ *   CRO_E_NOTSUP     the server wants HTTP/1.1 for it, or no extended CONNECT
  *   CRO_E_RESET      the server gave it up (cro_h2_client_code says how)
  *   CRO_E_EOF, CRO_E_TIMEOUT, ... the connection's end
  * But for the first, it may have been processed: only an idempotent request may be sent

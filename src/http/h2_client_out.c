@@ -47,7 +47,7 @@ static int gather(cro_h2_client *client)
 
   client->running = true;
   client->would_block = false;
-  while (client->out.len < gathered_max && !client->would_block) {
+  while (client->out.len < gathered_max && !client->would_block && !client->failing) {
     n = nghttp2_session_mem_send(client->session, &at);
     if (n <= 0)
       break;
@@ -59,7 +59,7 @@ static int gather(cro_h2_client *client)
   }
   client->running = false;
   client->failing |= n < 0;
-  return n < 0 ? error_of(client, n) : 0;
+  return client->failing ? error_of(client, n) : 0;
 }
 
 /* One piece; the push's answer. */
@@ -77,7 +77,13 @@ void cro_h2_client_must(cro_h2_client *client, int rc)
   if (rc != NGHTTP2_ERR_NOMEM)
     return;
   client->failing = true;
-  cro_h2_client_abort(client, CRO_E_NOMEM);
+  if (client->state == CRO_H2_CLIENT_DEAD)
+    return;
+  client->state = CRO_H2_CLIENT_DEAD;
+  client->leaving = client->untold = true;
+  client->err = CRO_E_NOMEM;
+  client->reader.conn->ops->abort(client->reader.conn);
+  cro_stage_ready(&client->reader);
 }
 
 static bool may_write(const cro_h2_client *client)
@@ -145,13 +151,13 @@ void cro_h2_client_judge(cro_h2_client *client)
 
 void cro_h2_client_die(cro_h2_client *client, int err)
 {
-  if (client->state == CRO_H2_CLIENT_DEAD)
-    return;
-  client->state = CRO_H2_CLIENT_DEAD;
-  client->leaving = true;
-  client->err = err;
-  cro_h2_call_end_all(client, err);
-  cro_h2_client_rearm(client);
+  if (client->state != CRO_H2_CLIENT_DEAD) {
+    client->state = CRO_H2_CLIENT_DEAD;
+    client->leaving = client->buried = true;
+    client->err = err;
+    cro_h2_call_end_all(client, err);
+    cro_h2_client_rearm(client);
+  }
   cro_h2_client_settle(client);
 }
 

@@ -116,6 +116,12 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
   return 0;
 }
 
+/* Nothing more is read when memory has run out on the way. */
+static int verdict(const cro_h2_client *client)
+{
+  return client->state == CRO_H2_CLIENT_DEAD ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 /* --- bodies --------------------------------------------------------------------------
  */
 
@@ -173,7 +179,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
   (void)flags;
   if (call == NULL || call->over) {
     cro_h2_client_must(arg, nghttp2_session_consume_connection(session, length));
-    return 0;
+    return verdict(arg);
   }
   call->owed += length;
   rc = cro_body_put(call->request->response->incoming,
@@ -182,7 +188,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
     cro_h2_call_reset(call, NGHTTP2_CANCEL, rc);
   else
     cro_h2_call_credit(call);
-  return 0;
+  return verdict(arg);
 }
 
 /* --- messages ------------------------------------------------------------------------
@@ -312,7 +318,9 @@ static void settings_came(cro_h2_client *client, const nghttp2_frame *frame)
   if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
     client->acknowledged = true;
     cro_h2_client_rearm(client);
+    return;
   }
+  client->greeted = true;
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -350,7 +358,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
   default:
     break;
   }
-  return 0;
+  return verdict(client);
 }
 
 /* --- what became of streams and frames -----------------------------------------------

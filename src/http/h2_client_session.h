@@ -45,6 +45,9 @@ struct cro_h2_client {
   bool leaving;      /* GOAWAY came or was sent: no request more */
   bool asked;        /* a PING is out */
   bool failing;      /* nghttp2 has failed: it is not called any more */
+  bool buried;       /* dead, and every call has ended */
+  bool untold;       /* dead, and downstream of the reader is to hear of it */
+  bool greeted;      /* the server's first SETTINGS have come */
   int err;           /* why nghttp2 was told to fail, or the connection ends */
   unsigned streams;  /* of ours, that nghttp2 has not closed */
   unsigned open;     /* requests that are not released, waiting ones too */
@@ -135,8 +138,8 @@ int cro_h2_client_send_data(nghttp2_session *session, nghttp2_frame *frame,
                             const uint8_t *head, size_t length,
                             nghttp2_data_source *source, void *arg);
 
-/* What nghttp2 answered outside of reading and writing: without memory for it the
- * connection ends. */
+/* What nghttp2 answered to something asked of it: without memory the connection ends.
+ * Whoever asks has a call in his hands: all are released by cro_h2_client_settle. */
 void cro_h2_client_must(cro_h2_client *client, int rc);
 
 /* GOAWAY(code), and nothing is read any more; every request ends with `err`. May be

@@ -46,8 +46,24 @@ static bool is_sayable(const cro_request *request)
       return false;
   if (request->method == CRO_METHOD_NONE || !cro_header_value_ok(request->authority))
     return false;
+  if (request->protocol_name.len > 0)
+    return request->method == CRO_CONNECT && request->authority.len > 0 &&
+           cro_header_name_ok(request->protocol_name) && target_ok(request->target);
   return request->method == CRO_CONNECT ? request->authority.len > 0
                                         : target_ok(request->target);
+}
+
+/* RFC 8441: with a scheme and a path, where the server allows it. */
+static bool is_extended(const cro_request *request)
+{
+  return request->protocol_name.len > 0;
+}
+
+static bool may_extend(const cro_h2_client *client)
+{
+  return !client->greeted ||
+         nghttp2_session_get_remote_settings(
+             client->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 /* What an eavesdropper who can have fields added must not find out byte by byte. */
@@ -109,7 +125,9 @@ static nghttp2_nv *put_pseudo(nghttp2_nv *to, const cro_h2_call *call)
   const cro_request *request = call->request;
 
   to = put_field(to, CRO_B(":method"), cro_method_name(request->method));
-  if (request->method != CRO_CONNECT) {
+  if (is_extended(request))
+    to = put_field(to, CRO_B(":protocol"), request->protocol_name);
+  if (request->method != CRO_CONNECT || is_extended(request)) {
     to = put_field(to, CRO_B(":scheme"), call->scheme);
     to = put_field(to, CRO_B(":path"), request->target);
   }
@@ -283,7 +301,7 @@ static int submit(cro_h2_call *call, const nghttp2_nv *from, size_t count)
 int cro_h2_call_submit(cro_h2_call *call)
 {
   cro_request *request = call->request;
-  size_t most = 6 + (size_t)request->headers.count;
+  size_t most = 7 + (size_t)request->headers.count;
   nghttp2_nv *from = cro_arena_alloc(request->arena, most * sizeof *from);
   char digits[20];
   nghttp2_nv *to;
@@ -291,6 +309,8 @@ int cro_h2_call_submit(cro_h2_call *call)
 
   if (from == NULL)
     return CRO_E_NOMEM;
+  if (is_extended(request) && !may_extend(call->client))
+    return CRO_E_NOTSUP;
   settle_origin(call);
   to = put_head(from, call, digits);
   if (!fits_peer(call->client, from, to))
@@ -320,7 +340,7 @@ static int may_take(const cro_h2_client *client, const cro_request *request)
 {
   if (client->state != CRO_H2_CLIENT_OPEN || client->leaving)
     return CRO_E_CLOSED;
-  if (request->upgrade)
+  if (request->upgrade || (is_extended(request) && !may_extend(client)))
     return CRO_E_NOTSUP;
   if (!is_sayable(request))
     return CRO_E_INVAL;

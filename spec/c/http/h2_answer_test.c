@@ -413,11 +413,25 @@ static void what_is_urgent_goes_first(void)
   check_order("{priority: i}", "{priority: i}", "{priority: i}", "1 3 5 1 3 5 ");
   check_order("{priority: u=2,i}", "{priority: u=2,i}", "{priority: u=0}",
               "5 5 1 3 1 3 ");
+  /* One that takes turns and two that do not, by their numbers; values that are none.
+   */
+  check_order("{priority: u=1, i}", "{priority: u=0}", "{priority: u=1, i}",
+              "3 3 1 5 1 5 ");
+  check_order("{priority: u=7}", "{priority: u=6, i}", "{priority: u=6, i}",
+              "3 5 3 5 1 1 ");
+  check_order("{priority: u=8}", "{priority: i=?0}", "{priority: nonsense}",
+              "1 1 3 3 5 5 ");
 }
 
 static void a_priority_may_be_updated(void)
 {
   check_order("", "; type:16 0 u31:3 'u=0'", "", "3 3 1 1 5 5 ");
+  check_order("", "; type:16 0 u31:1 'u=4'; type:16 0 u31:3 'u=3,i'", "{priority: i}",
+              "3 5 3 5 1 1 ");
+  /* Before there is such a stream; and the last word counts. */
+  check_order("; type:16 0 u31:5 'u=1'", "", "", "5 5 1 1 3 3 ");
+  check_order("{priority: u=0}; type:16 0 u31:1 'u=5'; type:16 0 u31:1 'u=6'", "",
+              "{priority: u=5}", "3 3 5 5 1 1 ");
 }
 
 /* --- gathering ----------------------------------------------------------------------
