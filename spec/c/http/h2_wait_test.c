@@ -120,6 +120,23 @@ static void a_body_drips(void)
   h2_rig_close(&rig);
 }
 
+/* A byte of each stream's body now and then: only that which is too slow is refused. */
+static void a_body_drips_beside_one_that_flows(void)
+{
+  h2_rig rig;
+
+  open_with(&rig, "headers 1 eh post; headers 3 eh post");
+  (void)cro_body_want(&((cro_request *)rig.peer.user)->body, UINT64_MAX, SIZE_MAX);
+  for (int i = 0; i < 20; i++) {
+    peer_advance(&rig.peer, 1000);
+    peer_play(&rig.peer, "data 1 'x'; data 3 fill:300");
+  }
+  CHECK_PEER(TOO_LATE "RST_STREAM 1 NO_ERROR\n", &rig.peer);
+  peer_play(&rig.peer, "data 3 es 'end'");
+  CHECK_INT(CRO_BODY_ENDED, ((cro_request *)rig.peer.user)->body.state);
+  h2_rig_close(&rig);
+}
+
 static void a_body_takes_too_long_in_all(void)
 {
   h2_rig rig;
@@ -276,7 +293,7 @@ static void a_peer_that_leaves_inside_a_body(void)
 TEST_MAIN(CASE(nothing_comes), CASE(settings_are_not_acknowledged),
           CASE(an_idle_connection_is_closed), CASE(a_handler_may_take_its_time),
           CASE(a_head_does_not_end), CASE(a_body_stops), CASE(a_body_drips),
-          CASE(a_body_takes_too_long_in_all),
+          CASE(a_body_drips_beside_one_that_flows), CASE(a_body_takes_too_long_in_all),
           CASE(time_with_a_closed_window_is_not_the_peers),
           CASE(a_body_is_late_when_the_answer_has_begun),
           CASE(a_window_that_stays_shut), CASE(the_second_goaway_comes_by_itself),
