@@ -87,6 +87,8 @@ static void ask(void)
   cro_check(request != NULL);
   request->expect_continue = (how & 4) != 0;
   request->body.length = (how & 8) != 0 ? -1 : (how & 16) != 0 ? 5 : 0;
+  if ((how & 64) != 0) /* an extended CONNECT, or what cannot be said */
+    request->protocol_name = CRO_B("websocket");
   if ((how & 32) != 0)
     (void)cro_headers_add(&request->trailers, request->arena, CRO_B("T"), CRO_B("v"));
   keep(request);

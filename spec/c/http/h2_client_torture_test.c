@@ -10,17 +10,20 @@
  * trailers, interim answers, small windows, a stream that is refused, a PING, GOAWAY.
  */
 static const char greeting[] = "settings 0 u16:8 u32:1 u16:4 u32:2; settings 0 ack";
-static const char conversation[] =
+static const char beginning[] =
     "headers 1 eh {:status: 100}; push 1 eh u31:2 get {a: b}; push 1 eh u31:4 get {c: "
     "d}; "
     "headers 2 eh ok {x: y}; data 2 'pushed'; headers 1 eh ok {e: f}; "
-    "data 1 fill:16384; window 1 u31:100; window 3 u31:100; data 1 fill:16384; "
+    "data 1 fill:16384; window 1 u31:100; window 3 u31:100; data 1 fill:16384";
+static const char rest[] =
     "data 1 fill:16384; data 2 es 'more'; push 1 eh u31:6 get {g: h}; "
     "headers 6 eh es ok; headers 1 eh es {t: v}; headers 5 eh es ok; ping 0 zeros:8; "
     "headers 3 eh es ok {A: b}; headers 9 eh ok; data 9 'tunnel'; rst 7 u32:7; "
     "goaway 0 u31:9 u32:0; data 9 es 'end'";
 
 static unsigned asked, over;
+static cro_body *held;        /* of the first answer, taken later */
+static cro_request *given_up; /* later, while nothing else happens */
 
 static bool on_push(void *arg, cro_request *request, cro_request *by)
 {
@@ -32,6 +35,10 @@ static void count_over(cro_request *request, int err)
 {
   (void)err;
   request->body.on_change = NULL;
+  if (request->response->incoming == held)
+    held = NULL;
+  if (request == given_up)
+    given_up = NULL;
   over++;
 }
 
@@ -49,6 +56,10 @@ static void handle(h2_peer *peer, cro_request *request)
   cro_body *body = request->response->incoming;
 
   (void)peer;
+  if (request->stream == 1) {
+    held = body;
+    return;
+  }
   (void)cro_body_want(body, UINT64_MAX, SIZE_MAX);
   if (request->stream == 5)
     cro_h2_client_cancel(request);
@@ -82,41 +93,55 @@ static cro_request *ask(cro_method method, cro_bytes protocol, const char *body)
   return request;
 }
 
+/* From here on it is the session's alone. */
 static void drop(cro_request *request)
 {
   if (request != NULL)
     peer_drop(request);
 }
 
-static void converse(size_t step)
+static void feed(const char *script, size_t step)
 {
   h2_text in = { 0 };
-  cro_request *requests[5];
+
+  h2_script(&in, script);
+  peer_feed(&h2c.peer, h2_text_bytes(&in), step);
+  h2_text_free(&in);
+}
+
+static void converse(size_t step)
+{
+  cro_request *last;
 
   peer_call(&h2c.peer, cro_h2_client_reader(h2c.client),
             cro_h2_client_writer(h2c.client));
   cro_h2_client_start(h2c.client);
   h2c.peer.handler = handle;
-  requests[0] = ask(CRO_POST, CRO_B(""), "a body that does not fit into the window");
-  requests[1] = ask(CRO_PUT, CRO_B(""), "another");
-  requests[2] = ask(CRO_GET, CRO_B(""), NULL);
-  requests[3] = ask(CRO_CONNECT, CRO_B("websocket"), "bytes");
-  requests[4] = ask(CRO_GET, CRO_B(""), NULL);
+  drop(ask(CRO_POST, CRO_B(""), "a body that does not fit into the window"));
+  drop(ask(CRO_PUT, CRO_B(""), "another"));
+  drop(ask(CRO_GET, CRO_B(""), NULL));
+  drop(ask(CRO_CONNECT, CRO_B("websocket"), "bytes"));
+  last = ask(CRO_GET, CRO_B(""), NULL);
+  given_up = last != NULL && !last->gone ? last : NULL;
+  drop(last);
   peer_play(&h2c.peer, greeting);
-  h2_script(&in, conversation);
-  peer_feed(&h2c.peer, h2_text_bytes(&in), step);
+  feed(beginning, step);
+  if (held != NULL)
+    take_all(held);
+  if (given_up != NULL)
+    cro_h2_client_cancel(given_up);
+  feed(rest, step);
   if (peer_is_open(&h2c.peer))
     cro_h2_client_end(h2c.client);
   peer_advance(&h2c.peer, 20000);
   h2c_close();
-  for (size_t i = 0; i < 5; i++)
-    drop(requests[i]);
-  h2_text_free(&in);
 }
 
 static void play(uint64_t fail_at, size_t step)
 {
   asked = over = 0;
+  held = NULL;
+  given_up = NULL;
   cro_alloc_fail_at(fail_at);
   h2c_prepare();
   h2c.config.on_push = on_push;
@@ -158,7 +183,8 @@ static void a_connection_may_break_anywhere(void)
   h2_text in = { 0 };
   uint64_t live;
 
-  h2_script(&in, conversation);
+  h2_script(&in, beginning);
+  h2_script(&in, rest);
   cro_arena_trim();
   live = cro_alloc_live();
   for (size_t n = 0; n <= in.len; n += n < 400 || n + 400 > in.len ? 1 : 97) {
@@ -191,6 +217,40 @@ static void a_connection_may_break_anywhere(void)
   h2_text_free(&in);
 }
 
+static void ignore(h2_peer *peer, cro_request *request)
+{
+  (void)peer;
+  (void)request;
+}
+
+/* The server is left while one answer's body lies there and another request waits: each
+ * ends, whatever there is no memory for. */
+static void memory_may_run_out_where_everything_ends(void)
+{
+  for (uint64_t n = 0; n < 12; n++) {
+    asked = over = 0;
+    h2c_prepare();
+    h2c.h2.connection_window = h2c.h2.stream_window = 65535;
+    CHECK(h2c_create());
+    peer_call(&h2c.peer, cro_h2_client_reader(h2c.client),
+              cro_h2_client_writer(h2c.client));
+    cro_h2_client_start(h2c.client);
+    h2c.peer.handler = ignore;
+    peer_play(&h2c.peer, "settings 0 u16:3 u32:1");
+    for (int i = 0; i < 4; i++)
+      drop(ask(CRO_GET, CRO_B(""), NULL));
+    peer_play(&h2c.peer, "headers 1 eh ok; data 1 fill:16384; data 1 fill:16384; "
+                         "data 1 fill:16384");
+    cro_alloc_fail_at(n);
+    peer_advance(&h2c.peer, 10000);
+    cro_alloc_fail_at(0);
+    CHECK(!peer_is_open(&h2c.peer));
+    h2c_close();
+    CHECK_INT(4, over);
+  }
+}
+
 TEST_MAIN(CASE(any_allocation_may_fail),
           CASE(any_allocation_may_fail_in_the_middle_of_frames),
-          CASE(a_connection_may_break_anywhere))
+          CASE(a_connection_may_break_anywhere),
+          CASE(memory_may_run_out_where_everything_ends))
