@@ -28,8 +28,8 @@ describe("a connection #loop", function()
     assert.equal("planned", two:status())
     sockets.read_all(server:supply():head(1))
     server:abort()
-    local _, err = pawait(two)
-    assert.not_equal("cancelled", err.kind)
+    local _, err = pawait(two) -- nil when what was read has made room for it
+    assert.not_equal("cancelled", err and err.kind)
   end)
 
   it("makes no heap of promises that nobody looks at", function()
