@@ -184,6 +184,25 @@ describe("a TLS listener #loop", function()
     program.remove(folder)
   end)
 
+  it("knows what was agreed on when the connection has closed", function()
+    local client, server, tap = secured.pair({ alpn = "echo" }, { alpn = "echo", server_name = "localhost" })
+    client:close()
+    server:close()
+    await(server:closed())
+    await(client:closed())
+    for _ = 1, 3 do
+      collectgarbage()
+      cro.sleep(0.005)
+    end
+    assert.equal("localhost", client.tls.peer.common_name)
+    assert.matches("BEGIN CERTIFICATE", client.tls.peer.pem)
+    assert.is_nil(server.tls.peer)
+    local function shown(info) return { info.version, info.alpn, info.server_name, info.resumed, info.verified } end
+    assert.same({ "TLSv1.3", "echo", "localhost", false, true }, shown(client.box:tls_info()))
+    assert.same({ "TLSv1.3", "echo", "localhost", false, false }, shown(server.box:tls_info()))
+    tap:close()
+  end)
+
   it("quits with kind eof when the peer ends without saying so", function()
     local ended = cro.Promise.new()
     local port, tap = secured.listen(function(connection)

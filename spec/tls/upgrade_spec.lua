@@ -174,11 +174,24 @@ describe("an upgrade to TLS #loop", function()
     { "needs a name to expect", 'cro.tls.upgrade_client: option "server_name" is required (string)', "client", {} },
     { "needs a certificate to show", 'cro.tls.upgrade_server: option "certificate_file" is required', "server", {} },
     { "knows its options", 'unknown option "server_nam"; did you mean "server_name"?', "client", { server_nam = "x" } },
-    { "takes a connection", "argument 1: a connection of cro.tcp or cro.unix expected, got a table", "client",
-      { server_name = "x" } },
   }
   for _, row in ipairs(rows) do
-    it(row[1], function() refused(row[2], cro.tls["upgrade_" .. row[3]], {}, row[4]) end)
+    it(row[1], function()
+      local client, server, tap = sockets.pair()
+      refused(row[2], cro.tls["upgrade_" .. row[3]], client, row[4])
+      client:abort()
+      server:abort()
+      tap:close()
+    end)
+  end
+
+  for _, name in ipairs { "upgrade_client", "upgrade_server" } do
+    it("begins with the connection: " .. name, function()
+      local upgrade = cro.tls[name]
+      refused(("cro.tls.%s: argument 1 (connection) is missing: cro.tls.%s(connection, options) takes"):format(name, name), upgrade)
+      refused("argument 1 (connection) is missing", upgrade, nil, { server_nam = "x" })
+      refused("argument 1: a connection of cro.tcp or cro.unix expected, got a table", upgrade, { server_name = "x" })
+    end)
   end
 
   it("breaks with why the certificate is not trusted, and closes", function()

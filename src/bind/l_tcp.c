@@ -64,6 +64,7 @@ static void on_closed(void *arg, cro_tcp *tcp, int err)
   lua_State *L = box->app->L;
 
   keep_why(box, tcp);
+  box->tls_left = cro_tls_remember(tcp);
   box->tcp = NULL;
   box->err = err;
   cro_list_remove(&box->node);
@@ -437,6 +438,8 @@ static int l_connection_gc(lua_State *L)
   box->in = NULL;
   cro_free(box->why);
   box->why = NULL;
+  cro_tls_forget(box->tls_left);
+  box->tls_left = NULL;
   return 0;
 }
 

@@ -1,6 +1,7 @@
 /* l_tls.c - core.tls_context(): certificates, keys and whom to trust, from files. */
 #include "bind/tls.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static const char class[] = "cro.tls_context";
@@ -32,13 +33,17 @@ cro_tls_context *lcro_opt_tls(lua_State *L, int index)
   return context;
 }
 
-uint64_t lcro_opt_handshake(lua_State *L, int index)
+/* Never less than was asked for. */
+uint64_t lcro_handshake_ms(lua_Number seconds)
 {
-  lua_Number seconds = lcro_opt_number(L, index, "handshake_timeout", 0);
-
   if (!(seconds > 0))
     return LCRO_TLS_HANDSHAKE_MS;
-  return seconds < 1e6 ? (uint64_t)(seconds * 1000) + 1 : (uint64_t)1000000000;
+  return seconds < 1e6 ? (uint64_t)ceil(seconds * 1000) : (uint64_t)1000000000;
+}
+
+uint64_t lcro_opt_handshake(lua_State *L, int index)
+{
+  return lcro_handshake_ms(lcro_opt_number(L, index, "handshake_timeout", 0));
 }
 
 /* --- errors ---------------------------------------------------------------------- */

@@ -41,12 +41,18 @@ void lcro_push_tls_info(lua_State *L, const cro_tls_info *info)
   set_bool(L, "verified", info->verified);
 }
 
+static const cro_tls_info *info_of(const lcro_tcp *box)
+{
+  if (box->tcp != NULL)
+    return cro_tcp_conn(box->tcp)->tls;
+  return box->tls_left != NULL ? cro_tls_memory_info(box->tls_left) : NULL;
+}
+
 /* connection:tls_info() -> { version =, cipher =, alpn =, server_name =, resumed =,
- * verified = }; nil without TLS, and when it has closed */
+ * verified = }, also when it has closed; nil without TLS */
 static int l_connection_tls_info(lua_State *L)
 {
-  const lcro_tcp *box = lcro_check_tcp(L, 1);
-  const cro_tls_info *info = box->tcp != NULL ? cro_tcp_conn(box->tcp)->tls : NULL;
+  const cro_tls_info *info = info_of(lcro_check_tcp(L, 1));
 
   if (info == NULL)
     return 0;
@@ -54,35 +60,47 @@ static int l_connection_tls_info(lua_State *L)
   return 1;
 }
 
+static void push_peer(lua_State *L, const cro_tls_peer *peer)
+{
+  lua_createtable(L, 0, 9);
+  set_bytes(L, "subject", peer->subject);
+  set_bytes(L, "issuer", peer->issuer);
+  set_bytes(L, "common_name", peer->common_name);
+  set_bytes(L, "serial", peer->serial);
+  set_bytes(L, "fingerprint", peer->fingerprint);
+  set_bytes(L, "names", peer->names);
+  set_bytes(L, "pem", peer->pem);
+  set_seconds(L, "not_before", peer->not_before);
+  set_seconds(L, "not_after", peer->not_after);
+}
+
 int lcro_push_tls_peer(lua_State *L, cro_tcp *tcp)
 {
   cro_tls_peer peer;
   int rc = cro_tls_peer_of(tcp, &peer);
 
-  if (rc != 0)
-    return rc;
-  lua_createtable(L, 0, 9);
-  set_bytes(L, "subject", peer.subject);
-  set_bytes(L, "issuer", peer.issuer);
-  set_bytes(L, "common_name", peer.common_name);
-  set_bytes(L, "serial", peer.serial);
-  set_bytes(L, "fingerprint", peer.fingerprint);
-  set_bytes(L, "names", peer.names);
-  set_bytes(L, "pem", peer.pem);
-  set_seconds(L, "not_before", peer.not_before);
-  set_seconds(L, "not_after", peer.not_after);
-  return 0;
+  if (rc == 0)
+    push_peer(L, &peer);
+  return rc;
 }
 
 /* connection:tls_peer() -> { subject =, issuer =, common_name =, serial =, fingerprint
- * =, names =, pem =, not_before =, not_after = }; or nil, err: kind "not_found" when it
- * has shown no certificate */
+ * =, names =, pem =, not_before =, not_after = }, also when the connection has closed;
+ * or nil, err: kind "not_found" when it has shown no certificate */
 static int l_connection_tls_peer(lua_State *L)
 {
   const lcro_tcp *box = lcro_check_tcp(L, 1);
-  int rc = box->tcp != NULL ? lcro_push_tls_peer(L, box->tcp) : CRO_E_CLOSED;
+  cro_tls_peer peer;
+  int rc = CRO_E_CLOSED;
 
-  return rc == 0 ? 1 : lcro_fail(L, rc, "peer", (cro_bytes){ NULL, 0 });
+  if (box->tcp != NULL)
+    rc = cro_tls_peer_of(box->tcp, &peer);
+  else if (box->tls_left != NULL)
+    rc = cro_tls_memory_peer(box->tls_left, &peer);
+  if (rc != 0)
+    return lcro_fail(L, rc, "peer", (cro_bytes){ NULL, 0 });
+  push_peer(L, &peer);
+  return 1;
 }
 
 static const luaL_Reg connection_methods[] = {

@@ -4,26 +4,31 @@
  * What comes over the wire from the call on is TLS. Bytes that came before and that
  * nobody has read would be taken for what was said under protection, as if the peer had
  * sent them: the injection of CVE-2011-0411. So they are an error. */
-#include "base/alloc.h"
 #include "bind/tls.h"
 
 #include <stdio.h>
 
+/* A userdata. What it needs is in one table with it, so that one anchor holds all, and
+ * the collector takes what never came so far. */
 struct lcro_wrap {
   lcro_entry entry; /* first */
   lcro_app *app;
   lcro_tcp *box; /* NULL: its socket is gone */
-  int fn, self;
+  int held;      /* the table: by HELD_* */
   int err;
   char where[96];
   char why[LCRO_TLS_WHY_MAX];
 };
 
+enum { HELD_FN = 1, HELD_CONNECTION, HELD_WRAP };
+
 static int wrap_open(lua_State *L, lcro_entry *entry)
 {
   const lcro_wrap *wrap = (lcro_wrap *)entry;
 
-  lua_rawgeti(L, LUA_REGISTRYINDEX, wrap->fn);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, wrap->held);
+  lua_rawgeti(L, -1, HELD_FN);
+  lua_remove(L, -2);
   if (wrap->err == 0)
     return 1;
   lcro_push_tls_error(L, wrap->err, "upgrade", cro_bytes_of(wrap->where), wrap->why);
@@ -35,9 +40,7 @@ static void wrap_left(lua_State *L, lcro_entry *entry, bool failed)
   lcro_wrap *wrap = (lcro_wrap *)entry;
 
   (void)failed;
-  lcro_release(L, &wrap->fn);
-  lcro_release(L, &wrap->self);
-  cro_free(wrap);
+  lcro_release(L, &wrap->held);
 }
 
 static const lcro_entry_ops wrap_ops = { .open = wrap_open, .left = wrap_left };
@@ -92,30 +95,40 @@ static int unread(lua_State *L)
   return 2;
 }
 
+/* The function at 6, the connection at 1 and the wrap at 7. Raises. */
+static int hold_all(lua_State *L)
+{
+  lua_createtable(L, HELD_WRAP, 0);
+  lua_pushvalue(L, 6);
+  lua_rawseti(L, -2, HELD_FN);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, HELD_CONNECTION);
+  lua_pushvalue(L, 7);
+  lua_rawseti(L, -2, HELD_WRAP);
+  return lcro_anchor(L, -1);
+}
+
 /* core.tls_wrap(connection, context, server, name, seconds, fn(err or nil)) -> true, or
  * nil, err: kind "protocol" when what came before has not been read */
 static int l_core_tls_wrap(lua_State *L)
 {
   lcro_tcp *box = lcro_check_tcp(L, 1);
   cro_tls_context *context = lcro_check_tls_context(L, 2);
-  uint64_t ms = (uint64_t)(luaL_checknumber(L, 5) * 1000) + 1;
+  uint64_t ms = lcro_handshake_ms(luaL_checknumber(L, 5));
   lcro_wrap *wrap;
   int rc;
 
+  lua_settop(L, 6);
   (void)luaL_optstring(L, 4, "");
   luaL_checktype(L, 6, LUA_TFUNCTION);
   if (box->tcp == NULL)
     return lcro_fail(L, CRO_E_CLOSED, "upgrade", (cro_bytes){ NULL, 0 });
   if (has_unread(box))
     return unread(L);
-  wrap = cro_alloc_zero(sizeof *wrap);
-  if (wrap == NULL)
-    return luaL_error(L, "not enough memory");
+  wrap = lua_newuserdata(L, sizeof *wrap);
+  *wrap = (lcro_wrap){ .app = box->app, .box = box, .held = LUA_NOREF };
   lcro_entry_init(&wrap->entry, &wrap_ops);
-  wrap->app = box->app;
-  wrap->box = box;
-  wrap->fn = lcro_anchor(L, 6);
-  wrap->self = lcro_anchor(L, 1);
+  wrap->held = hold_all(L);
   (void)snprintf(wrap->where, sizeof wrap->where, "%s:%d", box->host, box->port);
   rc = shake(wrap, L, context, ms);
   if (rc < 0) {

@@ -22,9 +22,10 @@ typedef struct lcro_tcp {
   int err;                /* why it closed */
   char *why;              /* the same in words, where TLS knows more; or NULL */
   struct lcro_wrap *wrap; /* a handshake that Lua waits for; see l_tls_wrap.c */
-  lcro_loose *loose;      /* stands in for it in chains without a socket end; or NULL */
-  cro_list node;          /* in app->tcps while the socket lives */
-  int self;               /* anchors the box while the socket lives */
+  struct cro_tls_memory *tls_left; /* for who asks when the socket is gone; or NULL */
+  lcro_loose *loose; /* stands in for it in chains without a socket end; or NULL */
+  cro_list node;     /* in app->tcps while the socket lives */
+  int self;          /* anchors the box while the socket lives */
   char host[64], local_host[64];
   int port, local_port;
 } lcro_tcp;

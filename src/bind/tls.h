@@ -22,7 +22,9 @@ cro_tls_context *lcro_check_tls_context(lua_State *L, int index);
  * Raises when something else is there. */
 cro_tls_context *lcro_opt_tls(lua_State *L, int index);
 
-/* The milliseconds of the field "handshake_timeout", given in seconds. Raises. */
+/* The milliseconds of a handshake's seconds; and of the field "handshake_timeout".
+ * Raises. */
+uint64_t lcro_handshake_ms(lua_Number seconds);
 uint64_t lcro_opt_handshake(lua_State *L, int index);
 
 /* Pushes the error of a handshake: "connect example.org:443: TLS: " and what `why`

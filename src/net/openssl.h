@@ -171,6 +171,7 @@ int net_openssl_load(char *why, size_t room);
   X(SSL_get0_alpn_selected) \
   X(SSL_get0_param) \
   X(SSL_get0_peer_certificate) \
+  X(SSL_get1_peer_certificate) \
   X(SSL_get_certificate) \
   X(SSL_get_current_cipher) \
   X(SSL_get_error) \
@@ -413,6 +414,7 @@ extern net_openssl net_ossl;
 #define SSL_get0_alpn_selected (net_ossl.SSL_get0_alpn_selected)
 #define SSL_get0_param (net_ossl.SSL_get0_param)
 #define SSL_get0_peer_certificate (net_ossl.SSL_get0_peer_certificate)
+#define SSL_get1_peer_certificate (net_ossl.SSL_get1_peer_certificate)
 #define SSL_get_certificate (net_ossl.SSL_get_certificate)
 #define SSL_get_current_cipher (net_ossl.SSL_get_current_cipher)
 #define SSL_get_error (net_ossl.SSL_get_error)

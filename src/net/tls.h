@@ -167,4 +167,13 @@ typedef struct cro_tls_peer {
  * over or without TLS, CRO_E_NOMEM. */
 int cro_tls_peer_of(cro_tcp *tcp, cro_tls_peer *out);
 
+/* The same for who asks later: what was agreed on, without the connection. Its own from
+ * the call on; slices live as long as it does. NULL before the handshake is over,
+ * without TLS, and without memory. */
+typedef struct cro_tls_memory cro_tls_memory;
+cro_tls_memory *cro_tls_remember(cro_tcp *tcp);
+void cro_tls_forget(cro_tls_memory *memory); /* NULL is harmless */
+const cro_tls_info *cro_tls_memory_info(const cro_tls_memory *memory);
+int cro_tls_memory_peer(cro_tls_memory *memory, cro_tls_peer *out);
+
 #endif

@@ -18,10 +18,16 @@ static int hold_index = -1; /* of the SSLs' generations */
 void net_tls_last_error(char *out, size_t room)
 {
   const char *data = NULL, *reason;
+  unsigned long error;
+  bool told;
   int flags = 0;
-  unsigned long error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
-  bool told = data != NULL && (flags & ERR_TXT_STRING) != 0 && data[0] != '\0';
 
+  if (tls_out_of_memory()) {
+    (void)snprintf(out, room, "%s", cro_err_text(CRO_E_NOMEM));
+    return;
+  }
+  error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
+  told = data != NULL && (flags & ERR_TXT_STRING) != 0 && data[0] != '\0';
   out[0] = '\0';
   if (error == 0)
     return;

@@ -40,9 +40,8 @@ void net_tls_remember(cro_tls_context *context, const char *key, SSL_SESSION *se
 SSL_SESSION *net_tls_recall(cro_tls_context *context, const char *key);
 
 /* The first error in OpenSSL's queue of this thread, where it all began, in words:
- * "tlsv1 alert unknown ca (SSL alert number 48)". The queue is empty afterwards; ""
- * when it was.
- */
+ * "tlsv1 alert unknown ca (SSL alert number 48)". The queue is empty afterwards, unless
+ * memory has run out, which tls_fault has to see; "" when it was. */
 void net_tls_last_error(char *out, size_t room);
 
 /* Servers: whether a request for `host`, a name or numeric address, belongs on this

@@ -12,10 +12,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What fails without a word has had no memory for one. */
+int tls_silent_fault(cro_tls_fault *fault)
+{
+  return ERR_peek_error() == 0 ? tls_nomem(fault) : 0;
+}
+
+bool tls_out_of_memory(void)
+{
+  return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
+         ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
 int tls_fault(cro_tls_fault *fault, int err, const char *format, ...)
 {
   va_list args;
 
+  if (err != CRO_E_NOMEM && tls_out_of_memory())
+    return tls_nomem(fault);
   fault->err = err;
   va_start(args, format);
   (void)vsnprintf(fault->text, sizeof fault->text, format, args);
@@ -25,6 +39,7 @@ int tls_fault(cro_tls_fault *fault, int err, const char *format, ...)
 
 int tls_nomem(cro_tls_fault *fault)
 {
+  ERR_clear_error();
   return tls_fault(fault, CRO_E_NOMEM, "%s", cro_err_text(CRO_E_NOMEM));
 }
 

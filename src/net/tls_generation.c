@@ -100,15 +100,18 @@ static int use_identity(SSL_CTX *ssl, const tls_identity *identity,
   bool p12 = paths->pkcs12[0] != '\0';
   const char *plain;
   char why[160];
+  int rc;
 
   if (SSL_CTX_use_cert_and_key(ssl, identity->leaf, identity->key, identity->chain,
                                1) == 1)
     return 0;
   plain = plainly(ERR_GET_REASON(ERR_peek_error()));
   net_tls_last_error(why, sizeof why);
-  return tls_fault(
-      fault, CRO_E_INVAL, "%s %s: %s", p12 ? "pkcs12_file" : "certificate_file",
-      p12 ? paths->pkcs12 : paths->certificate, plain != NULL ? plain : why);
+  rc = tls_fault(fault, CRO_E_INVAL, "%s %s: %s",
+                 p12 ? "pkcs12_file" : "certificate_file",
+                 p12 ? paths->pkcs12 : paths->certificate, plain != NULL ? plain : why);
+  tls_place(fault->text, sizeof fault->text, paths);
+  return rc;
 }
 
 static int fill(SSL_CTX *ssl, tls_generation *generation, const size_t *identities,
@@ -138,6 +141,8 @@ int tls_ssl_make(SSL_CTX **out, tls_generation *generation, const size_t *identi
   char why[160];
   int rc;
 
+  if (ssl == NULL && tls_silent_fault(fault) != 0)
+    return CRO_E_NOMEM;
   if (ssl == NULL) {
     net_tls_last_error(why, sizeof why);
     return tls_fault(fault, CRO_E_TLS, "OpenSSL: %s", why);

@@ -118,8 +118,7 @@ static void on_deadline(void *arg, cro_wait what)
   if (self->failed)
     return;
   self->told = self->told || self->layer.closing;
-  net_tls_say(self, "the handshake was not over after %llu ms",
-              (unsigned long long)self->ms);
+  net_tls_say(self, "the handshake was not over after %g s", (double)self->ms / 1000);
   (void)net_tls_fail(self, CRO_E_TIMEOUT);
   self->layer.ops->ended(&self->layer);
   conn->ops->abort(conn);

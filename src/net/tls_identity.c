@@ -26,6 +26,31 @@ void tls_warn(char *warnings, const char *format, ...)
   va_end(args);
 }
 
+/* "certificate_file crt.pem: ...", and not "out of memory". */
+static bool begins_with_option(const char *text)
+{
+  size_t word = strcspn(text, " ");
+
+  return word > 5 && memcmp(text + word - 5, "_file", 5) == 0;
+}
+
+void tls_place(char *text, size_t room, const tls_paths *paths)
+{
+  char place[tls_place_room];
+  size_t len, end = strlen(text);
+
+  if (paths->server_name[0] == '\0' || end == 0)
+    return;
+  (void)snprintf(place, sizeof place, "sni[\"%.*s\"]%s", tls_name_max,
+                 paths->server_name, begins_with_option(text) ? "." : ": ");
+  len = strlen(place);
+  if (end + len + 1 > room)
+    end = room - len - 1;
+  memmove(text + len, text, end);
+  text[len + end] = '\0';
+  memcpy(text, place, len);
+}
+
 /* --- what was found instead ------------------------------------------------------- */
 
 /* "(there is: PRIVATE KEY)", or that the file is binary, or nothing. */
@@ -66,6 +91,8 @@ static int bad_pem(const char *what, const char *path, const cro_buf *file,
 {
   char content[80], why[160];
 
+  if (tls_silent_fault(fault) != 0)
+    return CRO_E_NOMEM;
   if (tls_pem_end()) {
     ERR_clear_error();
     say_content(cro_buf_bytes(file), content, sizeof content);
@@ -140,6 +167,8 @@ static int bad_key(const char *what, const char *path, const asking *asked,
 {
   char content[80], why[160];
 
+  if (tls_silent_fault(fault) != 0)
+    return CRO_E_NOMEM;
   net_tls_last_error(why, sizeof why);
   if (asked->asked && asked->password[0] == '\0')
     return tls_fault(fault, CRO_E_INVAL,
@@ -175,19 +204,21 @@ static int read_key(tls_identity *out, const char *what, const char *path,
 /* The key is another one's: whose, when it is in the file as well. */
 static int mismatch(tls_identity *out, const tls_paths *paths, cro_tls_fault *fault)
 {
-  const char *what =
-      paths->private_key[0] != '\0' ? "private_key_file" : "private key in";
-  const char *path =
-      paths->private_key[0] != '\0' ? paths->private_key : paths->certificate;
-
   for (int i = 0; i < sk_X509_num(out->chain); i++)
     if (X509_check_private_key(sk_X509_value(out->chain, i), out->key) == 1)
       return tls_fault(fault, CRO_E_INVAL,
                        "certificate_file %s: number %d in it is the key's; it has to "
                        "be the first",
                        paths->certificate, i + 2);
-  return tls_fault(fault, CRO_E_INVAL, "%s %s: does not belong to certificate_file %s",
-                   what, path, paths->certificate);
+  if (paths->private_key[0] == '\0')
+    return tls_fault(
+        fault, CRO_E_INVAL,
+        "certificate_file %s: the private key in it does not belong to the "
+        "certificate",
+        paths->certificate);
+  return tls_fault(fault, CRO_E_INVAL,
+                   "private_key_file %s: does not belong to certificate_file %s",
+                   paths->private_key, paths->certificate);
 }
 
 static int load_pem(tls_identity *out, const tls_paths *paths, tls_stamps *stamps,
@@ -249,8 +280,8 @@ static void warn_of(tls_identity *identity, const char *path, bool server,
 
 /* --- entry points ----------------------------------------------------------------- */
 
-int tls_identity_load(tls_identity *out, const tls_paths *paths, bool server,
-                      tls_stamps *stamps, char *warnings, cro_tls_fault *fault)
+static int load(tls_identity *out, const tls_paths *paths, tls_stamps *stamps,
+                char *warnings, cro_tls_fault *fault)
 {
   bool p12 = paths->pkcs12[0] != '\0';
   int rc = p12 ? tls_pkcs12_load(out, paths, stamps, fault)
@@ -264,8 +295,23 @@ int tls_identity_load(tls_identity *out, const tls_paths *paths, bool server,
     rc = tls_names_load(out, paths, fault);
   if (rc == 0 && paths->ocsp[0] != '\0')
     rc = tls_ocsp_load(out, paths, stamps, warnings, fault);
+  return rc;
+}
+
+int tls_identity_load(tls_identity *out, const tls_paths *paths, bool server,
+                      tls_stamps *stamps, char *warnings, cro_tls_fault *fault)
+{
+  bool p12 = paths->pkcs12[0] != '\0';
+  char own[tls_warning_room] = "";
+  int rc = load(out, paths, stamps, own, fault);
+
   if (rc == 0)
-    warn_of(out, p12 ? paths->pkcs12 : paths->certificate, server, warnings);
+    warn_of(out, p12 ? paths->pkcs12 : paths->certificate, server, own);
+  else
+    tls_place(fault->text, sizeof fault->text, paths);
+  tls_place(own, sizeof own, paths);
+  if (own[0] != '\0')
+    tls_warn(warnings, "%s", own);
   return rc;
 }
 

@@ -29,11 +29,16 @@ enum {
 
 /* --- faults and files (tls_file.c) ------------------------------------------------ */
 
-/* Answers `err`, with the text in the fault. */
+/* OpenSSL's queue says so: then nothing else it says is to be believed. */
+bool tls_out_of_memory(void);
+/* Answers `err`, with the text in the fault; or, when it was OpenSSL that has run out
+ * of memory, that. */
 int tls_fault(cro_tls_fault *fault, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* CRO_E_NOMEM in words. */
 int tls_nomem(cro_tls_fault *fault);
+/* The same, of something that has failed without a word in OpenSSL's queue; else 0. */
+int tls_silent_fault(cro_tls_fault *fault);
 
 /* What a file was when it was read. `path` is the settings'. */
 typedef struct tls_stamp {
@@ -107,6 +112,11 @@ typedef struct tls_identity {
   char **names;       /* lower case, "*.example.org" */
   size_t name_count;
 } tls_identity;
+
+enum { tls_place_room = tls_name_max + 16 };
+/* Of one that a name is given for, says before the text where it stands, as a script
+ * writes it: sni["a.test"].certificate_file crt.pem: ... */
+void tls_place(char *text, size_t room, const tls_paths *paths);
 
 /* `warnings`: room for tls_warning_room, added to. */
 int tls_identity_load(tls_identity *out, const tls_paths *paths, bool server,

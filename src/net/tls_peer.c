@@ -153,26 +153,88 @@ static cro_tls_peer *block_of(const parts *all, const X509 *cert)
   return peer;
 }
 
-int net_tls_peer(net_tls *self, cro_tls_peer *out)
+/* Read once, when it is asked for. */
+static int read_peer(cro_tls_peer **kept, X509 *cert, cro_tls_peer *out)
 {
-  X509 *cert = SSL_get0_peer_certificate(self->ssl);
   parts all = { .count = 0 };
 
-  if (!self->established)
-    return CRO_E_STATE;
   if (cert == NULL)
     return CRO_E_NOTFOUND;
-  if (self->peer == NULL) {
+  if (*kept == NULL) {
     all.bio = BIO_new(BIO_s_mem());
     if (all.bio == NULL)
       return CRO_E_NOMEM;
     add_all(&all, cert);
-    self->peer = block_of(&all, cert);
+    *kept = block_of(&all, cert);
     BIO_free(all.bio);
     ERR_clear_error();
   }
-  if (self->peer == NULL)
+  if (*kept == NULL)
     return CRO_E_NOMEM;
-  *out = *self->peer;
+  *out = **kept;
   return 0;
+}
+
+int net_tls_peer(net_tls *self, cro_tls_peer *out)
+{
+  if (!self->established)
+    return CRO_E_STATE;
+  return read_peer(&self->peer, SSL_get0_peer_certificate(self->ssl), out);
+}
+
+/* --- what outlives the connection ---------------------------------------------------
+ */
+
+struct cro_tls_memory {
+  cro_tls_info info; /* texts of the peer's are behind the struct */
+  cro_tls_peer *peer;
+  X509 *cert;
+};
+
+static cro_bytes copy(char *to, cro_bytes from)
+{
+  if (from.len > 0)
+    memcpy(to, from.at, from.len);
+  return (cro_bytes){ to, from.len };
+}
+
+cro_tls_memory *cro_tls_remember(cro_tcp *tcp)
+{
+  cro_layer *layer = cro_tcp_layer(tcp);
+  const net_tls *self = layer != NULL ? net_tls_of(layer) : NULL;
+  cro_tls_memory *memory;
+  char *texts;
+
+  if (self == NULL || !self->established)
+    return NULL;
+  memory =
+      cro_alloc(sizeof *memory + self->info.alpn.len + self->info.server_name.len + 1);
+  if (memory == NULL)
+    return NULL;
+  texts = (char *)(memory + 1);
+  *memory = (cro_tls_memory){ .info = self->info,
+                              .cert = SSL_get1_peer_certificate(self->ssl) };
+  memory->info.alpn = copy(texts, self->info.alpn);
+  memory->info.server_name = copy(texts + self->info.alpn.len, self->info.server_name);
+  memory->info.covers = NULL;
+  return memory;
+}
+
+void cro_tls_forget(cro_tls_memory *memory)
+{
+  if (memory == NULL)
+    return;
+  X509_free(memory->cert);
+  cro_free(memory->peer);
+  cro_free(memory);
+}
+
+const cro_tls_info *cro_tls_memory_info(const cro_tls_memory *memory)
+{
+  return &memory->info;
+}
+
+int cro_tls_memory_peer(cro_tls_memory *memory, cro_tls_peer *out)
+{
+  return read_peer(&memory->peer, memory->cert, out);
 }

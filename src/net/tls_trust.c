@@ -76,6 +76,8 @@ static int load_file(tls_trust *out, const char *path, tls_stamps *stamps,
     return tls_fault(fault, CRO_E_SYNTAX, "ca_file %s: no certificate in it", path);
   if (rc == CRO_E_NOMEM)
     return tls_nomem(fault);
+  if (tls_silent_fault(fault) != 0)
+    return CRO_E_NOMEM;
   net_tls_last_error(why, sizeof why);
   return tls_fault(fault, CRO_E_SYNTAX,
                    "ca_file %s: a certificate in it is damaged: %s", path, why);
@@ -100,9 +102,11 @@ static int load_entry(tls_trust *out, const char *folder, const char *name)
   if (rc != 0)
     return rc == CRO_E_NOMEM ? rc : 0;
   rc = add_all(out, &file);
-  ERR_clear_error();
   tls_file_free(&file);
-  return rc == CRO_E_SYNTAX ? 0 : rc;
+  if (rc == CRO_E_SYNTAX)
+    rc = tls_out_of_memory() ? CRO_E_NOMEM : 0;
+  ERR_clear_error();
+  return rc;
 }
 
 static int load_entries(tls_trust *out, DIR *dir, const char *path)

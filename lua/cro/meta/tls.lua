@@ -87,14 +87,14 @@ function tls_context:warning() end
 ---@class cro.core.Connection
 local connection = {}
 
---- What was agreed on: version, cipher, alpn, server_name, resumed, verified. Nil without
---- TLS, and when it has closed.
+--- What was agreed on: version, cipher, alpn, server_name, resumed, verified; also when it
+--- has closed. Nil without TLS.
 ---@return table|nil
 function connection:tls_info() end
 
 --- What the peer's certificate says: subject, issuer, common_name, serial, fingerprint,
---- names, pem, not_before, not_after. Nil and why not: kind "not_found" when it has shown
---- none, "closed".
+--- names, pem, not_before, not_after; also when the connection has closed. Nil and why not:
+--- kind "not_found" when it has shown none.
 ---@return table|nil
 ---@return cro.Error|nil
 function connection:tls_peer() end

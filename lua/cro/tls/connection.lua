@@ -3,8 +3,7 @@ local connections = require "cro.connection"
 
 local tls_connections = {}
 
---- What was agreed on in the handshake. Who the peer says it is is looked up when it is first
---- asked for, which is while the connection is open.
+--- What was agreed on in the handshake; also when the connection has closed.
 ---@class cro.tls.Info
 ---@field version string "TLSv1.2" or "TLSv1.3"
 ---@field cipher string OpenSSL's name
@@ -25,7 +24,7 @@ local tls_connections = {}
 ---@field not_after number
 ---@field pem string
 
---- The boxes of those who have not been asked for their peer.
+--- The boxes of those who have not been asked for their peer: it is read when it is asked for.
 local boxes = setmetatable({}, { __mode = "k" })
 
 local Info = {
@@ -33,8 +32,7 @@ local Info = {
   __index = function(self, key)
     local box = key == "peer" and boxes[self]
     if not box then return nil end
-    local peer, err = box:tls_peer()
-    if not peer and err.kind == "closed" then return nil end
+    local peer = box:tls_peer()
     boxes[self] = nil
     rawset(self, "peer", peer)
     return peer

@@ -33,11 +33,17 @@ local function gone_box(name, box)
   })
 end
 
-local function check(name, connection)
-  if getmetatable(connection) ~= connections.Connection then
-    errors.misuse(("%s: argument 1: a connection of cro.tcp or cro.unix expected, got %s"):format(
-      name, options.show(connection)))
+local function check_connection(name, connection)
+  if getmetatable(connection) == connections.Connection then return end
+  if connection == nil then
+    errors.misuse(("%s: argument 1 (connection) is missing: %s(connection, options) takes a connection of cro.tcp "
+      .. "or cro.unix"):format(name, name))
   end
+  errors.misuse(("%s: argument 1: a connection of cro.tcp or cro.unix expected, got %s"):format(
+    name, options.show(connection)))
+end
+
+local function check_state(name, connection)
   if connection.tls then errors.misuse(("%s: %s is under TLS already"):format(name, tostring(connection))) end
   if connections.is_closed(connection) or not reading.state(connection) then return end
   errors.misuse(("%s: %s is still read: what came next would be lost to it. Talk before TLS with "
@@ -91,12 +97,13 @@ end
 
 local function run(side, connection, given)
   local name = NAMES[side]
+  check_connection(name, connection)
   tls_options.refuse_foreign(name, side, type(given) == "table" and given or {})
   local checked = tls_options.check(name, given, side)
   if side == "client" and not checked.server_name and not checked.insecure then
     errors.misuse(('%s: option "server_name" is required (string): whose certificate is expected'):format(name))
   end
-  check(name, connection)
+  check_state(name, connection)
   if connections.is_closed(connection) then return refused(name, connection, errors.new("closed", "")) end
   local _, unread = reading.state(connection)
   if unread > 0 then

@@ -542,6 +542,36 @@ static void every_allocation_may_fail(void)
   CHECK_INT(live, cro_alloc_live());
 }
 
+/* Beside a good one that is shown to everybody else. */
+static void refuse_beside(cro_tls_identity second, int err, const char *text)
+{
+  cro_tls_identity both[2] = { good_identity(), second };
+  cro_tls_options options = server_of(both);
+
+  options.identity_count = 2;
+  refuse(&options, err, text);
+}
+
+static void a_certificate_of_a_name_is_told_with_the_name(void)
+{
+  cro_tls_identity one = { .server_name = CRO_B("*.app.test") };
+
+  setup();
+  one.certificate_file = path("none.pem");
+  refuse_beside(one, CRO_E_NOTFOUND,
+                "sni[\"*.app.test\"].certificate_file none.pem: no such file or "
+                "directory");
+  one.certificate_file = path("crt.pem");
+  one.private_key_file = path("other.pem");
+  refuse_beside(one, CRO_E_INVAL,
+                "sni[\"*.app.test\"].private_key_file other.pem: does not belong to "
+                "certificate_file crt.pem");
+  one.private_key_file = path("key.pem");
+  one.ocsp_file = path("crt.pem");
+  refuse_beside(one, CRO_E_SYNTAX,
+                "sni[\"*.app.test\"].ocsp_file crt.pem: is no OCSP response in DER");
+}
+
 TEST_MAIN(
     CASE(a_chain_and_its_key_are_a_server),
     CASE(the_key_may_be_in_the_file_of_the_certificate),
@@ -559,4 +589,5 @@ TEST_MAIN(
     CASE(clients_trust_the_system_unless_told), CASE(protocols_have_names),
     CASE(the_key_log_is_opened_or_told), CASE(bad_staples_are_told),
     CASE(ciphers_that_are_not_there_are_named),
-    CASE(only_what_is_ecdhe_with_aead_is_ever_spoken), CASE(every_allocation_may_fail))
+    CASE(only_what_is_ecdhe_with_aead_is_ever_spoken), CASE(every_allocation_may_fail),
+    CASE(a_certificate_of_a_name_is_told_with_the_name))
