@@ -42,6 +42,37 @@ local applications = {
   piecewise = r.route { r.get("/", piecewise), r.post("/", piecewise) },
 }
 
+--- A pipeline composed by hand, whose application is a transform.
+local by_hand = cro.transform {
+  name = "ByHand",
+  consumes = http.Request,
+  produces = http.Response,
+  transformer = function(_, requests)
+    return cro.supply(function()
+      cro.whenever(requests, function(request)
+        cro.emit(http.Response { request = request, status = 200, content_type = "text/plain", body = "Hello, World" })
+      end)
+    end)
+  end,
+}
+
+local function port_by_hand(tls)
+  local options = { host = "127.0.0.1", port = 0 }
+  if tls then
+    options.certificate_file = folder .. "/server-crt.pem"
+    options.private_key_file = folder .. "/server-key.pem"
+    options.alpn = { "h2", "http/1.1" }
+  end
+  local service = cro.compose {
+    tls and cro.tls.listener(options) or cro.tcp.listener(options),
+    http.request_parser { http = not tls and "2" or nil },
+    by_hand,
+    http.response_serializer(),
+  }
+  service:start()
+  return (select(2, service:address()))
+end
+
 local function port_of(application, tls, versions)
   local service = http.server {
     host = "127.0.0.1",
@@ -66,6 +97,7 @@ for _, tls in ipairs { false, true } do
       local port = port_of(applications[name], tls, name == "late" and "2" or both)
       places[#places + 1] = name .. (tls and ":tls:" or ":clear:") .. port
     end
+    places[#places + 1] = "by_hand" .. (tls and ":tls:" or ":clear:") .. port_by_hand(tls)
   else
     places[#places + 1] = port_of(applications.waiting, tls, both)
     places[#places + 1] = port_of(applications.answering, tls, both)
