@@ -34,12 +34,16 @@ cro_h2_call *cro_h2_call_of(nghttp2_session *session, int32_t id)
  */
 
 /* What of the answer's body is to count against the peer's window: what nobody has
- * taken yet, but for the room its reader has beyond a window. */
+ * taken yet, but for the room its reader has beyond a window. Half of one is on top, or
+ * the last of what such a reader waits for would never come: nghttp2 gives no less
+ * back. */
 static size_t debt_of(const cro_h2_call *call, const cro_body *body)
 {
   uint64_t window = call->client->config->h2->stream_window;
   size_t room = body->window > window ? body->window - (size_t)window : 0;
 
+  if (room > 0)
+    room += (size_t)window / 2;
   return body->held.len > room ? body->held.len - room : 0;
 }
 

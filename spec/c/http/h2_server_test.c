@@ -192,6 +192,23 @@ static void a_window_opens_when_the_body_is_taken(void)
   h2_rig_close(&rig);
 }
 
+/* A little more than a window, all of it before anything is taken. */
+static void a_window_opens_for_who_takes_nothing_before_it_has_all(void)
+{
+  h2_rig rig;
+
+  open_kept(&rig, "headers 1 eh post");
+  CHECK_INT(0, cro_body_want(&kept(&rig)->body, 70000, 70001));
+  peer_play(&rig.peer, "data 1 fill:16384; data 1 fill:16384; data 1 fill:16384; "
+                       "data 1 fill:16384");
+  CHECK_PEER("WINDOW_UPDATE 1 32768\n", &rig.peer);
+  peer_play(&rig.peer, "data 1 es fill:4464");
+  CHECK_INT(CRO_BODY_ENDED, kept(&rig)->body.state);
+  CHECK_INT(70000, kept(&rig)->body.held.len);
+  let_go(&rig);
+  h2_rig_close(&rig);
+}
+
 static void more_than_the_window_is_reset(void)
 {
   h2_rig rig;
@@ -235,4 +252,5 @@ TEST_MAIN(CASE(a_session_greets), CASE(a_request_is_answered),
           CASE(an_answer_streams), CASE(a_stream_waits_for_its_window),
           CASE(what_is_not_complete_is_reset),
           CASE(a_window_opens_when_the_body_is_taken),
+          CASE(a_window_opens_for_who_takes_nothing_before_it_has_all),
           CASE(more_than_the_window_is_reset), CASE(a_drain_takes_two_goaways))
