@@ -63,7 +63,12 @@ local function listening(name, given, bound)
   local plan = plans.listen(socket_options(given, tls_options.rules.server), bound)
   plan.name, plan.kind = plan.name:gsub("^listener", "TLS listener"), "tls connection"
   plan.wrap = connections.wrapping(given.path)
-  plan.failed = handshake.reporter(plan.name, given.on_handshake_error)
+  local told = plan.bound
+  function plan.bound(place, port)
+    if port then plan.name = ("TLS listener %s:%d"):format(place, port) end
+    if told then told(place, port) end
+  end
+  plan.failed = handshake.reporter(function() return plan.name end, given.on_handshake_error)
   function plan.prepare(target)
     local err = ready()
     if err then return err end

@@ -114,12 +114,16 @@ describe("http.server over TLS #loop", function()
   end)
 
   it("harms nobody with a handshake that fails, and counts it", function()
+    local before = cro.stats()
     start {}
     assert.equal("", wire.exchange(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
     assert.equal("\21", wire.exchange(port, ("\22\3\1\0\4\1\0\0\0")):sub(1, 1)) -- a record with an alert
     assert.equal("2.0", ask(url).version)
     local stats = service:stats()
     assert.same({ 2, 3, 0 }, { stats.tls_failed, stats.accepted, stats.handshakes })
+    local after = cro.stats()
+    assert.equal(2, after.tls_failures - before.tls_failures)
+    assert.equal(1, after.tls_handshakes - before.tls_handshakes)
   end)
 
   --- A client that begins to shake hands and says no more.

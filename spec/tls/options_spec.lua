@@ -53,6 +53,12 @@ describe("cro.tls.options", function()
     }, list)
   end)
 
+  it("tells the name of a file from what is in one", function()
+    local ok, message = pcall(native, { certificate_file = "-----BEGIN CERTIFICATE-----\nMII" })
+    assert.is_false(ok)
+    assert.matches('option "certificate_file": expected the name of a file, not what is in it, got the string', message)
+  end)
+
   it("takes certificates of names alone when other names are refused", function()
     local given = { sni_strict = true, sni = { ["a.example"] = { certificate_file = "a.pem" } } }
     assert.equal(1, #native(given).identities)

@@ -23,6 +23,7 @@ describe("a TLS client #loop", function()
     { "is fine", {} },
     { "is for its address", { names = "IP:127.0.0.1" } },
     { "is for its name", { names = "DNS:localhost" }, { server_name = "localhost" } },
+    { "is for its name beyond ASCII", { names = "DNS:xn--bcher-kva.example" }, { server_name = "bücher.example" } },
     { "is for all names below one", { names = "DNS:*.spec.example" }, { server_name = "a.spec.example" } },
     { "has expired", { days = -1 }, nil, "certificate has expired %(depth 0, .*CN=localhost.*%)$" },
     { "nobody trusted has signed", { ca = "other_ca" }, nil, "unable to get local issuer certificate: not signed by a CA "
@@ -58,6 +59,23 @@ describe("a TLS client #loop", function()
       tap:close()
     end)
   end
+
+  it("is refused where it asks for a name that no certificate is for, and the server says which", function()
+    local failures, own = {}, certificates.issue { names = "DNS:a.example" }
+    local pair = { certificate_file = own.certificate_file, private_key_file = own.private_key_file }
+    local port, tap = secured.listen(function() end, {
+      sni = { ["a.example"] = pair }, sni_strict = true,
+      on_handshake_error = function(err) failures[#failures + 1] = err.message end,
+    })
+    broken(cro.tls.connect("127.0.0.1", port, secured.trusting { server_name = "unknown.example" }), "tls")
+    broken(cro.tls.connect("127.0.0.1", port, secured.trusting { server_name = "a(b" }), "tls")
+    while #failures < 2 do
+      cro.sleep(0.005)
+    end
+    tap:close()
+    assert.matches("TLS: the peer asked for unknown.example, which no certificate is for$", failures[1])
+    assert.matches("TLS: the peer asked for a name that no certificate is for$", failures[2])
+  end)
 
   it("trusts anybody when it is told to, and says so once for each place", function()
     local folder = program.folder()

@@ -180,7 +180,7 @@ describe("a TLS listener #loop", function()
       os.exit(0)
     ]]):format(mine.certificate_file, mine.private_key_file))
     local ran = await(cro.process.run { program.crolua(), folder .. "/server.lua" })
-    assert.matches("^crolua: TLS listener 127.0.0.1:0: handshake 127.0.0.1:%d+: TLS: the peer speaks plain HTTP\n$", ran.stderr)
+    assert.matches("^crolua: TLS listener 127.0.0.1:[1-9]%d+: handshake 127.0.0.1:%d+: TLS: the peer speaks plain HTTP\n$", ran.stderr)
     program.remove(folder)
   end)
 

@@ -198,6 +198,13 @@ static void on_refused(void *arg, cro_conn *conn, int status, const char *reason
   server->app->refused++;
 }
 
+static void on_shaken(void *arg, bool agreed)
+{
+  lcro_app *app = ((lcro_server *)arg)->app;
+
+  *(agreed ? &app->tls_handshakes : &app->tls_failures) += 1;
+}
+
 static void on_no_handshake(void *arg, cro_conn *conn, const char *why, uint64_t more)
 {
   int port;
@@ -234,6 +241,7 @@ static void on_clamped(void *arg, uint64_t wanted, uint64_t allowed)
 static const cro_server_ops server_ops = {
   .request = on_request,
   .refused = on_refused,
+  .shaken = on_shaken,
   .no_handshake = on_no_handshake,
   .starved = on_starved,
   .clamped = on_clamped,

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/punycode.h"
 #include "pipe/trace.h"
 
 #include <arpa/inet.h>
@@ -35,15 +36,20 @@ static cro_bytes bare_name(cro_bytes name)
   return name;
 }
 
-static char *copy_name(cro_bytes name)
+/* As it stands in certificates: a name beyond ASCII in its xn-- form. */
+static int set_name(net_tls *self, cro_bytes name)
 {
-  char *copy = cro_alloc(name.len + 1);
+  char ascii[name_max + 1];
+  int rc = cro_punycode_host(name, ascii, sizeof ascii);
+  size_t size = rc == 0 ? strlen(ascii) + 1 : 0;
 
-  if (copy == NULL)
-    return NULL;
-  memcpy(copy, name.at, name.len);
-  copy[name.len] = '\0';
-  return copy;
+  if (rc != 0)
+    return CRO_E_INVAL;
+  self->name = cro_alloc(size);
+  if (self->name == NULL)
+    return CRO_E_NOMEM;
+  memcpy(self->name, ascii, size);
+  return 0;
 }
 
 static int verify_address(net_tls *self)
@@ -83,9 +89,9 @@ int net_tls_ask_for(net_tls *self, const net_tls_plan *plan)
     return CRO_E_INVAL;
   if (name.len == 0)
     return SSL_get_verify_mode(self->ssl) == SSL_VERIFY_NONE ? 0 : CRO_E_INVAL;
-  self->name = copy_name(name);
-  if (self->name == NULL)
-    return CRO_E_NOMEM;
+  rc = set_name(self, name);
+  if (rc != 0)
+    return rc;
   rc = is_address(self->name) ? verify_address(self) : verify_host(self);
   if (rc == 0)
     resume_as(self, plan->port);

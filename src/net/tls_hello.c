@@ -2,6 +2,7 @@
  * is stapled; and which sessions it may resume. */
 #include "net/openssl.h"
 #include "net/tls_parts.h"
+#include "net/tls_session.h"
 
 #include "base/err.h"
 #include "base/wall.h"
@@ -49,6 +50,24 @@ static bool set_id_context(SSL *ssl, const tls_generation *generation, const cha
          SSL_set_session_id_context(ssl, id, id_len) == 1;
 }
 
+/* What a peer sends is shown only where it can be a name: it ends in logs. */
+static void say_unknown(SSL *ssl, const char *name, size_t len)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-._*";
+  net_tls *self = SSL_get_app_data(ssl);
+  size_t shown = 0;
+
+  if (self == NULL)
+    return;
+  while (shown < len && memchr(letters, name[shown], sizeof letters - 1) != NULL)
+    shown++;
+  if (shown == len)
+    net_tls_say(self, "the peer asked for %.*s, which no certificate is for", (int)len,
+                name);
+  else
+    net_tls_say(self, "the peer asked for a name that no certificate is for");
+}
+
 /* Before sessions are looked for, unlike OpenSSL's callback for server names. */
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
@@ -60,6 +79,7 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
   (void)arg;
   if (len > 0 && found == NULL && generation->settings->sni_strict) {
     *alert = SSL_AD_UNRECOGNIZED_NAME;
+    say_unknown(ssl, name, len);
     return SSL_CLIENT_HELLO_ERROR;
   }
   if (set_id_context(ssl, generation, name, len) &&

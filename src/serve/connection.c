@@ -174,10 +174,13 @@ static void tell_failure(serve_conn *self, int err)
 static void shaken(void *arg, cro_tcp *tcp, int err)
 {
   serve_conn *self = arg;
+  cro_server *server = self->app.server;
 
   end_handshake(self);
+  if (server->ops->shaken != NULL)
+    server->ops->shaken(server->arg, err == 0);
   if (err != 0) {
-    self->app.server->stats.tls_failed++;
+    server->stats.tls_failed++;
     tell_failure(self, err);
     return;
   }

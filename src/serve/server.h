@@ -40,6 +40,8 @@ typedef struct cro_server_ops {
   void (*request)(void *arg, cro_request *request, const cro_server_call *call);
   /* One request was refused before routing. May be NULL. */
   void (*refused)(void *arg, cro_conn *conn, int status, const char *reason);
+  /* A TLS handshake is over: agreed, or failed. May be NULL. */
+  void (*shaken)(void *arg, bool agreed);
   /* A TLS handshake has failed, in words; at most once per 10 s, with how many more
    * have failed since the last time. A client that only went away is not told of. May
    * be NULL. */

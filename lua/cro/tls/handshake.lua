@@ -13,7 +13,7 @@ local COMMON = { eof = true, reset = true, broken_pipe = true, timeout = true, c
 
 --- What is called for each handshake that fails at a listener: the script's function, or
 --- one that says so on stderr, no more than once in ten seconds.
----@param name string of the listener
+---@param name fun(): string of the listener
 ---@param handler nil|fun(err: cro.Error)
 ---@return fun(err: cro.Error, more: integer)
 function handshake.reporter(name, handler)
@@ -30,7 +30,7 @@ function handshake.reporter(name, handler)
     end
     local others = silent > 0 and (", and %d more"):format(silent) or ""
     last, silent = fiber.now(), 0
-    runtime.write_report(("%s: %s%s"):format(name, err.message, others))
+    runtime.write_report(("%s: %s%s"):format(name(), err.message, others))
   end
 end
 

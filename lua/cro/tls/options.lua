@@ -16,7 +16,12 @@ local function text(wanted)
   }
 end
 
-local FILE = text "the name of a file"
+local function check_file(s)
+  if s:find "[\r\n]" then return false, "the name of a file, not what is in it" end
+  return s ~= "" and not s:find("\0", 1, true), "the name of a file"
+end
+
+local FILE = { "string", check = check_file }
 
 --- A switch of libraries that may turn protection off; here it cannot be.
 local function always(why)
@@ -182,6 +187,9 @@ local function add_named(name, sni, list)
   end
 end
 
+--- What else may have been meant.
+local CONTEXT = { ["cro.tls.context"] = '; side = "client" makes a context of clients, which need none' }
+
 local function identities(name, side, given)
   local list = {}
   local own = check_identity(name, given)
@@ -190,7 +198,7 @@ local function identities(name, side, given)
   if side == "client" or own then return list end
   if #list == 0 then
     errors.misuse(('%s: option "certificate_file" is required (the name of a file), or pkcs12_file; '
-      .. "crolua dev-cert makes a certificate for development"):format(name))
+      .. "crolua dev-cert makes a certificate for development%s"):format(name, CONTEXT[name] or ""))
   end
   if not given.sni_strict then
     errors.misuse(('%s: option "certificate_file" is required (the name of a file): it is shown to clients '
