@@ -1,5 +1,6 @@
 local cro = require "cro.reactive"
 local entry = require "cro.entry"
+local enter = require "spec.support.enter"
 local support = require "spec.support.opener"
 local world = require "spec.support.world"
 
@@ -110,14 +111,14 @@ describe("what a job opens", function()
       error "no"
     end
     local function new()
-      return coroutine.create(entry.entry(function() return handler end, function() end, function() end))
+      return coroutine.create(entry.entry(function() return handler end, coroutine.yield, function() end))
     end
     local co = new()
-    coroutine.resume(co)
+    enter(co)
     entry.cancel_thread(co)
     sleep(0)
     assert.same({ "handle" }, log)
-    coroutine.resume(new())
+    enter(new())
     sleep(3)
     assert.same({ "handle", "handle" }, log)
   end))

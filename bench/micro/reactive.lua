@@ -8,6 +8,7 @@ package.path = (arg[0]:match "^(.*)bench/micro/" or "") .. "lua/?.lua;" .. packa
 
 local fake = require "cro.fake"
 local fiber = require "cro.entry"
+local S = require "cro.state"
 local cro = require "cro.reactive"
 
 local Promise, Supplier, Supply = cro.Promise, cro.Supplier, cro.Supply
@@ -116,11 +117,13 @@ local function entered(n, make)
     end,
   })
   local value
-  local co = coroutine.create(fiber.entry(function() return push, value end, function() end, error))
+  local co = coroutine.create(fiber.entry(function() return push, value end, coroutine.yield, error))
+  local current = S.current
   for i = 1, n do
     value = i
     coroutine.resume(co)
   end
+  S.current = current
   tap:close()
 end
 

@@ -35,12 +35,12 @@ end
 ---@return any value what it was woken with
 function fiber.park_through(waiting_on)
   local rec = S.current
-  rec.waiting, rec.scope = waiting_on, S.scope
-  local shield = rec.shield
+  local shield, within = rec.shield, S.scope
+  rec.waiting, rec.scope = waiting_on, within
   fiber.set_shield(rec, { through = true })
-  S.current, S.scope = rec.outer, rec.outer_scope
-  rec.outer, rec.outer_scope = S.OUTSIDE, false
+  S.current, S.scope = S.OUTSIDE, false
   yield()
+  S.current, S.scope = rec, within
   rec.scope = false
   fiber.set_shield(rec, shield)
   local value = rec.value

@@ -1,13 +1,14 @@
 --- The fibers on coroutines that C makes and keeps, one for each thing it has to tell.
 ---
 --- C resumes an idle one, which asks C what to call, calls it and says that it is done.
+--- No Lua runs then: nobody's place has to be put back.
 --- Requiring this module adds its functions to `cro.fiber`.
 local S = require "cro.state"
 local errors = require "cro.errors"
 local fiber = require "cro.fiber"
 
 local OUTSIDE = S.OUTSIDE
-local running, yield = coroutine.running, coroutine.yield
+local running = coroutine.running
 
 -- Not a tail call: the arguments stay on this stack, which anchors them while fn runs.
 local function invoke(fn, ...) fn(...) end
@@ -16,32 +17,21 @@ local function invoke(fn, ...) fn(...) end
 --- what `begin` returns, then calls `finish`. When the function raises, the
 --- coroutine dies: C calls `fiber.dropped` if it resumed it, else `failed` is called.
 ---@param begin fun(): function, ... called inside the fiber
----@param finish fun(): boolean|nil true: call `begin` again at once; else the coroutine is idle
+---@param finish fun() yields until there is more to do
 ---@param failed fun(co: thread, err: any, traceback: string, orderly: boolean)
 ---@return fun()
 function fiber.entry(begin, finish, failed)
   return function()
     -- Every request runs through this loop: locals cost half of upvalues.
-    local state, outside, start, stop, call, pause = S, OUTSIDE, begin, finish, invoke, yield
+    local state, outside, start, stop, call = S, OUTSIDE, begin, finish, invoke
     local rec = fiber.record_of(running(), true)
     rec.failed = failed
     while true do
-      local outer = state.current
-      if outer ~= outside then
-        rec.outer, rec.outer_scope = outer, state.scope
-        state.scope = false
-      end
       state.current = rec
       call(start())
       if rec.used then fiber.end_job(rec) end
-      outer = rec.outer -- none any more when it has waited
-      if outer == outside then
-        state.current, state.scope = outside, false
-      else
-        state.current, state.scope = outer, rec.outer_scope
-        rec.outer, rec.outer_scope = outside, false
-      end
-      if not stop() then pause() end
+      state.current, state.scope = outside, false
+      stop()
     end
   end
 end
@@ -57,8 +47,7 @@ function fiber.dropped(co, err)
   local rec = fiber.record_of(co, false)
   if not rec then return false end
   local orderly = errors.is_unwinding(err, rec)
-  S.current, S.scope = rec.outer, rec.outer_scope
-  rec.outer, rec.outer_scope = OUTSIDE, false
+  S.current, S.scope = OUTSIDE, false
   if rec.used then fiber.end_job(rec, true) end
   return orderly
 end

@@ -2,24 +2,27 @@
 ---
 --- This module owns the ready queue, the pool of coroutines and the runner that
 --- works off tasks. It knows no sockets and no clock: `install` hands them in.
---- A queue entry is a fiber record (`run` is false) or a task, any table whose
---- `run` is a function; tasks are run one after the other on one pooled fiber,
---- which is replaced only when a task waits.
+--- A queue entry is a coroutine or a task, any table whose `run` is a function; tasks are
+--- run one after the other on one pooled fiber, which is replaced only when a task waits.
+---
+--- A fiber says itself that it runs (`S.current`, `S.scope`) when it goes on after a wait,
+--- and that nobody does before it yields: whoever resumes it has nothing to put back.
 ---
 --- A coroutine that was made here or by C has one record for all its jobs. A
 --- coroutine that raised is never used again.
 ---
---- Eight fields fill a table of eight; what few fibers need is added later.
+--- Few fields are always there; what few fibers need is added later.
 local S = require "cro.state"
 local errors = require "cro.errors"
 local misplaced = require "cro.misplaced"
+local plain = require "cro.switch"
 
 local fiber = {}
 
 local OUTSIDE = S.OUTSIDE
 local resume, yield, running = coroutine.resume, coroutine.yield, coroutine.running
-local isyieldable = coroutine.isyieldable
-local traceback = debug.traceback
+local is_misplaced, pause, resume_all = plain.is_misplaced, plain.pause, plain.resume_all
+local traceback, type = debug.traceback, type
 
 --- Deeper, a delivery goes to the ready queue: LuaJIT's own limit is the C stack.
 local MAX_DEPTH = 100
@@ -38,19 +41,13 @@ local batch, batch_at, batch_count = {}, 0, 0
 local in_turn, runner = false, false
 local settle_job, cancel_job -- set by cro.cleanup: what becomes of what a job opened
 
-local function is_misplaced(co) return running() ~= co or not isyieldable() end
-
-local function pause(co)
-  if is_misplaced(co) then return true end
-  yield()
-end
-
 --- Hands in the outside world (see cro.runtime). What was queued before stays queued.
 ---@param outside cro.Host
 function fiber.install(outside)
   host, fiber.host = outside, outside
   is_misplaced = outside.is_misplaced or is_misplaced
   pause = outside.pause or pause
+  resume_all = outside.resume_all or resume_all
 end
 
 local function the_host()
@@ -77,7 +74,7 @@ function fiber.report(what, err)
 end
 
 --- Queues a fiber or a task for the next turn.
----@param entry cro.Fiber|{ run: fun(task: table) } a fiber whose `waiting` is cleared, or a task
+---@param entry thread|{ run: fun(task: table) } of a fiber whose `waiting` is cleared, or a task
 function fiber.push(entry)
   local count = ready_count + 1
   ready_count = count
@@ -88,7 +85,7 @@ local push = fiber.push
 
 --- What a record has not of its own.
 local Record = {}
-Record.__index = { cancelled = false, shield = false, outer_scope = false, job = false, link = false }
+Record.__index = { cancelled = false, shield = false, job = false, link = false }
 
 local function new_record(co)
   -- Constants only: these keys are in the table's template, others would grow it.
@@ -100,9 +97,8 @@ local function new_record(co)
     guarded = false,
     used = false,
     run = false,
-    outer = false,
   }
-  rec.co, rec.outer = co, OUTSIDE
+  rec.co = co
   return setmetatable(rec, Record)
 end
 
@@ -135,10 +131,12 @@ local function pool_body(rec)
     local fn, a, b = yield()
     if not fn then -- it waited for its turn
       fn, rec.value = rec.value, false
+      S.current = rec
     end
     fn(a, b)
     if rec.used then settle_job(rec) end
     rec.scope = false
+    S.current, S.scope = OUTSIDE, false
     if pooled >= MAX_POOL then return end
     pooled = pooled + 1
     pool[pooled] = rec
@@ -167,7 +165,7 @@ function fiber.run_now(fn, a, b)
   local rec = take_pooled()
   if S.depth < MAX_DEPTH then return continue(rec, fn, a, b) end
   rec.value = function() return fn(a, b) end
-  return push(rec)
+  return push(rec.co)
 end
 
 --- Starts a function on a fiber of its own in the next turn.
@@ -177,7 +175,7 @@ end
 function fiber.start(fn, ...)
   local rec, n, args = take_pooled(), select("#", ...), { ... }
   rec.value = n == 0 and fn or function() return fn(unpack(args, 1, n)) end
-  push(rec)
+  push(rec.co)
   return rec
 end
 
@@ -225,17 +223,12 @@ local may_wait = fiber.may_wait
 ---@param waiting_on any
 ---@return any
 function fiber.suspend(rec, waiting_on)
-  local shield, scope, outer = rec.shield, S.scope, rec.outer
+  local shield, scope = rec.shield, S.scope
   if shield and shield.seconds and not shield.timer then fiber.arm_shield(shield) end
   rec.waiting, rec.scope = waiting_on, scope
-  S.current = outer
-  if outer == OUTSIDE then
-    S.scope = false
-  else
-    S.scope = rec.outer_scope
-    rec.outer, rec.outer_scope = OUTSIDE, false
-  end
+  S.current, S.scope = OUTSIDE, false
   yield()
+  S.current, S.scope = rec, scope
   if scope then rec.scope = false end
   local value = rec.value
   if value then rec.value = false end
@@ -244,8 +237,7 @@ function fiber.suspend(rec, waiting_on)
 end
 
 --- Parks the running fiber where nothing is special about it: `guarded` and `S.scope` are
---- false and `outer` is nobody. What most waits of a server are; they do without
---- `may_wait` and `suspend`.
+--- false. What most waits of a server are; they do without `may_wait` and `suspend`.
 ---@async
 ---@param rec cro.Fiber
 ---@param waiting_on any registered already
@@ -257,6 +249,7 @@ function fiber.pause(rec, waiting_on)
     S.current, rec.waiting = rec, false
     return true
   end
+  S.current = rec
   if rec.guarded then check() end
 end
 
@@ -288,7 +281,7 @@ function fiber.wake(rec, value, waiting_on)
   if not waiting or (waiting_on and waiting ~= waiting_on) then return end
   rec.waiting = false
   if value then rec.value = value end
-  return push(rec)
+  return push(rec.co)
 end
 
 --- Ends the current wait of a parked fiber: its `park` finds out why and raises.
@@ -298,7 +291,7 @@ function fiber.interrupt(rec)
   if not waiting or (rec.shield and not rec.shield.expired) then return end
   rec.waiting = false
   if type(waiting) == "table" and waiting.forget then waiting:forget(rec) end
-  push(rec)
+  push(rec.co)
 end
 
 --- Cancels a fiber: its current wait and every later one raise `cancelled`.
@@ -322,12 +315,28 @@ local function run_tasks()
     if rec.used then settle_job(rec) end
     if runner ~= rec then return end
     local following = batch_at < batch_count and batch[batch_at + 1]
-    if following and following.run then
+    if type(following) == "table" then
       batch_at = batch_at + 1
     else
       runner = false
     end
   until not runner
+end
+
+-- Those of the batch up to the next task.
+local function resume_fibers()
+  local from = batch_at
+  local at, co, err = resume_all(batch, from, batch_count)
+  batch_at = at
+  for i = from, at - 1 do
+    batch[i] = nil
+  end
+  if not co then return end
+  local rec = S.current
+  if rec.co ~= co then rec = by_thread[co] end
+  S.current, S.scope = OUTSIDE, false
+  if rec then return lost(rec, err) end
+  fiber.report("error in a fiber", errors.wrap(err))
 end
 
 --- Runs everything that was runnable when it began.
@@ -346,21 +355,15 @@ function fiber.turn()
     batch, ready = ready, batch
     batch_at, batch_count, ready_count = 1, ready_count, 0
   end
-  local current, scope = S.current, S.scope
   S.depth = S.depth + 1
   while batch_at <= batch_count do
-    local entry = batch[batch_at]
-    if entry.run then
+    if type(batch[batch_at]) == "table" then
       continue(take_pooled(), run_tasks)
       runner = false
+      batch_at = batch_at + 1
     else
-      batch[batch_at] = nil
-      S.current, S.scope = entry, entry.scope
-      local ok, err = resume(entry.co)
-      S.current, S.scope = current, scope
-      if not ok then lost(entry, err) end
+      resume_fibers()
     end
-    batch_at = batch_at + 1
   end
   S.depth = S.depth - 1
   in_turn = false

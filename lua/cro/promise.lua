@@ -17,7 +17,6 @@ local receiver = require "cro.receiver"
 local scope = require "cro.scope"
 local unobserved = require "cro.unobserved"
 
-local OUTSIDE = S.OUTSIDE
 local trace, push, pause, check = errors.trace, fiber.push, fiber.pause, fiber.check
 local program, owner_here = scope.program, scope.here
 local DEBUG = require("cro.traceback").DEBUG
@@ -77,7 +76,7 @@ local function release(waiter, promise)
   if waiter.run then return push(waiter) end
   if waiter.waiting ~= promise then return end
   waiter.waiting = false
-  return push(waiter)
+  return push(waiter.co)
 end
 
 --- Returns whether somebody waited.
@@ -231,7 +230,7 @@ function Promise:await()
   if getmetatable(self) ~= Promise then receiver.refuse("promise", "await", self) end
   local rec = S.current
   if self.state == "planned" then
-    if S.scope or rec.guarded or rec.outer ~= OUTSIDE or self.lender then
+    if S.scope or rec.guarded or self.lender then
       wait_specially(self)
     else
       add_waiter(self, rec)

@@ -21,6 +21,7 @@ require "cro.cleanup" -- puts a fiber's record back in order after each job
 ---@field clock cro.HostClock
 ---@field is_misplaced nil|fun(co: thread): boolean does the caller run elsewhere than in co, or beneath C?
 ---@field pause nil|fun(co: thread): boolean|nil yields unless the caller is misplaced: then true
+---@field resume_all nil|fun(list: table, at: integer, last: integer): integer, thread|nil, any see cro.core
 
 --- Stopping the clock and moving it by hand: see cro.test.
 ---@class cro.HostClock
@@ -80,6 +81,7 @@ if core.running then
     report = write_report,
     is_misplaced = core.is_misplaced,
     pause = core.pause,
+    resume_all = core.resume_all,
   }
   core.install {
     turn = fiber.turn,

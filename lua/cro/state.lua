@@ -1,7 +1,8 @@
 --- What is true right now: which fiber runs, and in which block.
 ---
 --- One table that all reactive modules share, so that the innermost block of a
---- fiber costs one field to read. Whoever resumes a fiber restores both fields;
+--- fiber costs one field to read. Before a fiber yields it says that nobody runs, when it
+--- goes on that it does; whoever starts one in the middle of another restores both fields;
 --- whoever enters a block restores `scope`. Nothing else may write them.
 
 ---@class cro.Fiber
@@ -12,8 +13,6 @@
 ---@field guarded boolean it was cancelled, or is behind a shield: a wait has to look
 ---@field cancelled any the error each wait raises from now on, or false
 ---@field shield any the innermost shield, false outside of one
----@field outer cro.Fiber who runs again when it waits or ends
----@field outer_scope any and in which block
 ---@field used boolean something must be put back when its job ends
 ---@field run false never a task: the ready queue tells them by this field
 ---@field failed nil|fun(co: thread, err: any, traceback: string, orderly: boolean) for a coroutine that C made

@@ -263,7 +263,6 @@ static int l_core_pause(lua_State *L)
     lua_pushboolean(L, 1);
     return 1;
   }
-  lua_settop(L, 0);
   return lua_yield(L, 0);
 }
 
@@ -343,6 +342,7 @@ static const luaL_Reg functions[] = {
   { "set_error_metatable", l_core_set_error_metatable },
   { "is_misplaced", l_core_is_misplaced },
   { "pause", l_core_pause },
+  { "resume_all", lcro_resume_all },
   { "notify", l_core_notify },
   { "now", l_core_now },
   { "wall", l_core_wall },

@@ -71,4 +71,7 @@ void lcro_fiber_leave_all(lcro_app *app);
 /* Runs one turn of Lua's ready queue; true when more is runnable. */
 bool lcro_fiber_turn(void *app);
 
+/* core.resume_all, with which the turn resumes the fibers that are runnable. */
+int lcro_resume_all(lua_State *L);
+
 #endif
