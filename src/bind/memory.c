@@ -2,6 +2,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* What a heap of a few MiB frees between two collections, which is in one go. */
+enum { kept_max = 4 * 1024 * 1024 };
 
 /* Nine tenths, without overflow. */
 static size_t most_of(size_t bytes)
@@ -42,21 +46,131 @@ void lcro_memory_relieve(lcro_memory *memory, lua_State *L)
   lua_gc(L, LUA_GCRESTART, -1);
 }
 
-static void *allocate(void *arg, void *block, size_t old_size, size_t new_size)
+/* --- small blocks
+ * --------------------------------------------------------------- */
+
+/* LuaJIT's allocator hands out 16 k + 8 bytes, and so do we: a class is its k. */
+static inline size_t class_of(size_t size)
 {
-  lcro_memory *memory = arg;
+  return (size + 7) / 16;
+}
+
+static inline size_t room_of(size_t class)
+{
+  return class * 16 + 8;
+}
+
+static void *pass_on(lcro_memory *memory, void *block, size_t old_size, size_t new_size)
+{
+  return memory->inner(memory->inner_arg, block, old_size, new_size);
+}
+
+/* Of a small size. */
+static inline void *take(lcro_memory *memory, size_t size)
+{
+  lcro_kept **list = &memory->kept[class_of(size)];
+  lcro_kept *block = *list;
+
+  if (block == NULL)
+    return pass_on(memory, NULL, 0, room_of(class_of(size)));
+  *list = block->next;
+  memory->kept_bytes -= room_of(class_of(size));
+  return block;
+}
+
+/* Of a small size, or of a larger one: then it is forgotten that it had more room. */
+static inline void give(lcro_memory *memory, void *at, size_t size)
+{
+  lcro_kept **list = &memory->kept[class_of(size)];
+  lcro_kept *block = at;
+
+  if (memory->kept_bytes >= kept_max) {
+    (void)pass_on(memory, block, size, 0);
+    return;
+  }
+  block->next = *list;
+  *list = block;
+  memory->kept_bytes += room_of(class_of(size));
+}
+
+static void *move(lcro_memory *memory, void *block, size_t old_size, size_t new_size)
+{
+  bool was_small = old_size <= memory->small, is_small = new_size <= memory->small;
+  void *fresh;
+
+  if (was_small && is_small && class_of(old_size) == class_of(new_size))
+    return block;
+  fresh = is_small ? take(memory, new_size) : pass_on(memory, NULL, 0, new_size);
+  if (fresh == NULL) /* what shrinks may stay where it is */
+    return new_size < old_size ? block : NULL;
+  memcpy(fresh, block, old_size < new_size ? old_size : new_size);
+  if (was_small)
+    give(memory, block, old_size);
+  else
+    (void)pass_on(memory, block, old_size, 0);
+  return fresh;
+}
+
+static void *resize(lcro_memory *memory, void *block, size_t old_size, size_t new_size)
+{
+  if (new_size == 0) {
+    if (block != NULL && old_size <= memory->small)
+      give(memory, block, old_size);
+    else if (block != NULL)
+      (void)pass_on(memory, block, old_size, 0);
+    return NULL;
+  }
+  if (block == NULL)
+    return new_size <= memory->small ? take(memory, new_size)
+                                     : pass_on(memory, NULL, 0, new_size);
+  if (old_size > memory->small && new_size > memory->small)
+    return pass_on(memory, block, old_size, new_size);
+  return move(memory, block, old_size, new_size);
+}
+
+/* Anything, counted and limited. */
+static __attribute__((noinline)) void *serve(lcro_memory *memory, void *block,
+                                             size_t old_size, size_t new_size)
+{
   size_t limit = memory->limit + memory->spare;
   void *fresh;
 
-  if (block == NULL)
-    old_size = 0;
   if (new_size > old_size &&
       (memory->used >= limit || new_size - old_size > limit - memory->used))
     return NULL;
-  fresh = memory->inner(memory->inner_arg, block, old_size, new_size);
+  fresh = resize(memory, block, old_size, new_size);
   if (fresh != NULL || new_size == 0)
     memory->used = memory->used - old_size + new_size;
   return fresh;
+}
+
+/* What is asked for most, by the shortest way: a small block that is kept is taken, or
+ * one is given back to be kept. */
+static void *allocate(void *arg, void *block, size_t old_size, size_t new_size)
+{
+  lcro_memory *memory = arg;
+  size_t size = block == NULL ? new_size : old_size;
+  lcro_kept **list, *first;
+
+  if (size - 1 >= memory->small || (block != NULL && new_size > 0))
+    return serve(memory, block, block == NULL ? 0 : old_size, new_size);
+  list = &memory->kept[class_of(size)];
+  first = *list;
+  if (block == NULL) {
+    if (first == NULL || memory->used + size > memory->limit)
+      return serve(memory, NULL, 0, size);
+    *list = first->next;
+    memory->kept_bytes -= room_of(class_of(size));
+    memory->used += size;
+    return first;
+  }
+  if (memory->kept_bytes >= kept_max)
+    return serve(memory, block, size, 0);
+  ((lcro_kept *)block)->next = first;
+  *list = block;
+  memory->kept_bytes += room_of(class_of(size));
+  memory->used -= size;
+  return NULL;
 }
 
 #ifdef CRO_SANITIZE
@@ -99,6 +213,8 @@ lua_State *lcro_memory_open(lcro_memory *memory, size_t limit)
   *memory = (lcro_memory){ 0 };
   lcro_memory_set_limit(memory, limit);
   memory->inner = lua_getallocf(L, &memory->inner_arg);
+  if (memory->inner_arg != NULL) /* else it is the C library's: of sizes unknown */
+    memory->small = room_of(lcro_memory_classes);
   memory->used = in_use(L);
   lua_setallocf(L, allocate, memory);
   return L;

@@ -6,15 +6,29 @@
  * itself only when the heap has doubled: whoever enters Lua asks lcro_memory_tight and
  * has lcro_memory_relieve collect, or garbage would fill what is left. The struct must
  * outlive the state.
+ *
+ * Small blocks that Lua frees are kept, up to a bound, for the next ones of their size:
+ * LuaJIT's allocator joins each with its neighbours, only to cut it off again for the
+ * next request.
  */
 #ifndef CRO_BIND_MEMORY_H
 #define CRO_BIND_MEMORY_H
 
 #include "bind/lua_api.h"
 
+enum { lcro_memory_classes = 17 };
+
+/* A block that is free. */
+typedef struct lcro_kept {
+  struct lcro_kept *next;
+} lcro_kept;
+
 typedef struct lcro_memory {
   lua_Alloc inner;
   void *inner_arg;
+  lcro_kept *kept[lcro_memory_classes + 1]; /* free blocks by size */
+  size_t kept_bytes;
+  size_t small; /* of up to so many bytes they are kept; 0: none are */
   size_t used;  /* bytes */
   size_t limit; /* bytes; see lcro_memory_set_limit */
   size_t spare; /* bytes over the limit for whoever has to say that it was reached */
