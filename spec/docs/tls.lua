@@ -91,6 +91,7 @@ return {
     end,
   },
   false,
+  false,
   {
     rewrite = function(code) return with_files(code) .. "\nreturn one, other" end,
     play = function(block, run)

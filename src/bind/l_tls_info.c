@@ -30,6 +30,20 @@ static void set_seconds(lua_State *L, const char *key, int64_t value)
   lua_setfield(L, -2, key);
 }
 
+/* A list; empty when there are none. */
+static void set_names(lua_State *L, cro_bytes names)
+{
+  size_t end;
+
+  lua_newtable(L);
+  for (int i = 1; (end = cro_bytes_find(names, '\0')) < names.len; i++) {
+    lcro_pushbytes(L, cro_bytes_take(&names, end));
+    lua_rawseti(L, -2, i);
+    (void)cro_bytes_take(&names, 1);
+  }
+  lua_setfield(L, -2, "names");
+}
+
 void lcro_push_tls_info(lua_State *L, const cro_tls_info *info)
 {
   lua_createtable(L, 0, 8);
@@ -68,7 +82,7 @@ static void push_peer(lua_State *L, const cro_tls_peer *peer)
   set_bytes(L, "common_name", peer->common_name);
   set_bytes(L, "serial", peer->serial);
   set_bytes(L, "fingerprint", peer->fingerprint);
-  set_bytes(L, "names", peer->names);
+  set_names(L, peer->names);
   set_bytes(L, "pem", peer->pem);
   set_seconds(L, "not_before", peer->not_before);
   set_seconds(L, "not_after", peer->not_after);
@@ -85,8 +99,9 @@ int lcro_push_tls_peer(lua_State *L, cro_tcp *tcp)
 }
 
 /* connection:tls_peer() -> { subject =, issuer =, common_name =, serial =, fingerprint
- * =, names =, pem =, not_before =, not_after = }, also when the connection has closed;
- * or nil, err: kind "not_found" when it has shown no certificate */
+ * =, names = { name, ... }, pem =, not_before =, not_after = }, also when the
+ * connection has closed; or nil, err: kind "not_found" when it has shown no certificate
+ */
 static int l_connection_tls_peer(lua_State *L)
 {
   const lcro_tcp *box = lcro_check_tcp(L, 1);

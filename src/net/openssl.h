@@ -61,12 +61,12 @@ int net_openssl_load(char *why, size_t room);
   X(BIO_new) \
   X(BIO_new_mem_buf) \
   X(BIO_printf) \
-  X(BIO_puts) \
   X(BIO_s_mem) \
   X(BIO_s_secmem) \
   X(BIO_set_data) \
   X(BIO_set_flags) \
   X(BIO_set_init) \
+  X(BIO_write) \
   X(BN_bin2bn) \
   X(BN_free) \
   X(BN_to_ASN1_INTEGER) \
@@ -94,7 +94,6 @@ int net_openssl_load(char *why, size_t room);
   X(GENERAL_NAME_free) \
   X(GENERAL_NAME_get0_value) \
   X(GENERAL_NAME_new) \
-  X(GENERAL_NAME_print) \
   X(GENERAL_NAME_set0_value) \
   X(OCSP_BASICRESP_free) \
   X(OCSP_RESPONSE_free) \
@@ -304,12 +303,12 @@ extern net_openssl net_ossl;
 #define BIO_new (net_ossl.BIO_new)
 #define BIO_new_mem_buf (net_ossl.BIO_new_mem_buf)
 #define BIO_printf (net_ossl.BIO_printf)
-#define BIO_puts (net_ossl.BIO_puts)
 #define BIO_s_mem (net_ossl.BIO_s_mem)
 #define BIO_s_secmem (net_ossl.BIO_s_secmem)
 #define BIO_set_data (net_ossl.BIO_set_data)
 #define BIO_set_flags (net_ossl.BIO_set_flags)
 #define BIO_set_init (net_ossl.BIO_set_init)
+#define BIO_write (net_ossl.BIO_write)
 #define BN_bin2bn (net_ossl.BN_bin2bn)
 #define BN_free (net_ossl.BN_free)
 #define BN_to_ASN1_INTEGER (net_ossl.BN_to_ASN1_INTEGER)
@@ -337,7 +336,6 @@ extern net_openssl net_ossl;
 #define GENERAL_NAME_free (net_ossl.GENERAL_NAME_free)
 #define GENERAL_NAME_get0_value (net_ossl.GENERAL_NAME_get0_value)
 #define GENERAL_NAME_new (net_ossl.GENERAL_NAME_new)
-#define GENERAL_NAME_print (net_ossl.GENERAL_NAME_print)
 #define GENERAL_NAME_set0_value (net_ossl.GENERAL_NAME_set0_value)
 #define OCSP_BASICRESP_free (net_ossl.OCSP_BASICRESP_free)
 #define OCSP_RESPONSE_free (net_ossl.OCSP_RESPONSE_free)

@@ -155,10 +155,12 @@ const char *cro_tls_why(cro_tcp *tcp);
 /* What the peer's certificate says. Slices live until the connection is gone. */
 typedef struct cro_tls_peer {
   cro_bytes subject, issuer; /* RFC 2253: "CN=alice,O=Example" */
-  cro_bytes common_name;
-  cro_bytes serial;      /* hexadecimal */
-  cro_bytes fingerprint; /* SHA-256, hexadecimal */
-  cro_bytes names;       /* subjectAltName: "DNS:a.example, IP:127.0.0.1" */
+  cro_bytes common_name;     /* control characters as "\\00" */
+  cro_bytes serial;          /* hexadecimal */
+  cro_bytes fingerprint;     /* SHA-256, hexadecimal */
+  cro_bytes names;           /* subjectAltName: "DNS:a.example", "IP:127.0.0.1",
+                              * "email:", "URI:", each ended by a NUL, which is in none:
+                              * other bytes than printable ASCII stand there as "\\00" */
   cro_bytes pem;
   int64_t not_before, not_after; /* seconds since 1970 */
 } cro_tls_peer;

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
+#include <arpa/inet.h>
 #include <time.h>
 
 static net_tls *of_conn(const cro_conn *conn)
@@ -52,6 +53,7 @@ typedef struct parts {
   BIO *bio;
   size_t ends[part_count];
   size_t count;
+  bool cut; /* something did not fit into memory */
 } parts;
 
 static void end_part(parts *out)
@@ -59,6 +61,12 @@ static void end_part(parts *out)
   char *at;
 
   out->ends[out->count++] = (size_t)BIO_get_mem_data(out->bio, &at);
+}
+
+static void put(parts *out, const void *bytes, int len)
+{
+  if (len > 0 && BIO_write(out->bio, bytes, len) != len)
+    out->cut = true;
 }
 
 static void add_name(parts *out, const X509_NAME *name)
@@ -74,7 +82,7 @@ static void add_common_name(parts *out, const X509_NAME *name)
 
   if (entry != NULL)
     ASN1_STRING_print_ex(out->bio, X509_NAME_ENTRY_get_data(entry),
-                         ASN1_STRFLGS_UTF8_CONVERT);
+                         ASN1_STRFLGS_UTF8_CONVERT | ASN1_STRFLGS_ESC_CTRL);
   end_part(out);
 }
 
@@ -95,15 +103,79 @@ static void add_fingerprint(parts *out, const X509 *cert)
   add_hex(out, digest, len);
 }
 
+/* --- subjectAltName: what is in it is anybody's bytes, so that none of them may look
+ * as the end of an entry
+ * ------------------------------------------------------------------
+ */
+
+/* "\00" for what belongs in no name, as in RFC 4514. */
+static void put_escaped(parts *out, const ASN1_STRING *text)
+{
+  static const char digits[] = "0123456789ABCDEF";
+  const unsigned char *at = ASN1_STRING_get0_data(text);
+
+  for (int i = 0, len = ASN1_STRING_length(text); i < len; i++) {
+    char escaped[3] = { '\\', digits[at[i] >> 4], digits[at[i] & 15] };
+
+    if (at[i] == '\\')
+      put(out, "\\\\", 2);
+    else if (at[i] < 0x20 || at[i] >= 0x7f)
+      put(out, escaped, sizeof escaped);
+    else
+      put(out, at + i, 1);
+  }
+}
+
+static bool is_address(const ASN1_STRING *bytes)
+{
+  return ASN1_STRING_length(bytes) == 4 || ASN1_STRING_length(bytes) == 16;
+}
+
+static void put_address(parts *out, const ASN1_STRING *bytes)
+{
+  int family = ASN1_STRING_length(bytes) == 4 ? AF_INET : AF_INET6;
+  char text[INET6_ADDRSTRLEN];
+
+  if (inet_ntop(family, ASN1_STRING_get0_data(bytes), text, sizeof text) != NULL)
+    put(out, text, (int)strlen(text));
+}
+
+static const char *kind_of(const GENERAL_NAME *name)
+{
+  switch (name->type) {
+  case GEN_DNS:
+    return "DNS:";
+  case GEN_EMAIL:
+    return "email:";
+  case GEN_URI:
+    return "URI:";
+  case GEN_IPADD:
+    return is_address(name->d.iPAddress) ? "IP:" : NULL;
+  default:
+    return NULL;
+  }
+}
+
+static void add_entry(parts *out, const GENERAL_NAME *name)
+{
+  const char *kind = kind_of(name);
+
+  if (kind == NULL)
+    return;
+  put(out, kind, (int)strlen(kind));
+  if (name->type == GEN_IPADD)
+    put_address(out, name->d.iPAddress);
+  else
+    put_escaped(out, name->d.ia5);
+  put(out, "", 1);
+}
+
 static void add_names(parts *out, const X509 *cert)
 {
   GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 
-  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-    if (i > 0)
-      BIO_puts(out->bio, ", ");
-    GENERAL_NAME_print(out->bio, sk_GENERAL_NAME_value(names, i));
-  }
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+    add_entry(out, sk_GENERAL_NAME_value(names, i));
   GENERAL_NAMES_free(names);
   end_part(out);
 }
@@ -165,7 +237,7 @@ static int read_peer(cro_tls_peer **kept, X509 *cert, cro_tls_peer *out)
     if (all.bio == NULL)
       return CRO_E_NOMEM;
     add_all(&all, cert);
-    *kept = block_of(&all, cert);
+    *kept = all.cut ? NULL : block_of(&all, cert);
     BIO_free(all.bio);
     ERR_clear_error();
   }

@@ -93,7 +93,7 @@ local connection = {}
 function connection:tls_info() end
 
 --- What the peer's certificate says: subject, issuer, common_name, serial, fingerprint,
---- names, pem, not_before, not_after; also when the connection has closed. Nil and why not:
+--- names (a list), pem, not_before, not_after; also when the connection has closed. Nil and why not:
 --- kind "not_found" when it has shown none.
 ---@return table|nil
 ---@return cro.Error|nil

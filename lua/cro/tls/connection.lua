@@ -16,10 +16,11 @@ local tls_connections = {}
 ---@class cro.tls.Peer
 ---@field subject string "CN=alice,O=Example"
 ---@field issuer string
----@field common_name string|nil
+---@field common_name string|nil control characters in it as "\00"
 ---@field serial string hexadecimal
 ---@field fingerprint string SHA-256, hexadecimal
----@field names string|nil "DNS:a.example, IP:127.0.0.1"
+---@field names string[] whom it is for (subjectAltName): "DNS:a.example", "IP:127.0.0.1", "email:...", "URI:..."; empty
+--- when it does not say. Bytes that are in no name stand there as "\00"
 ---@field not_before number seconds since 1970
 ---@field not_after number
 ---@field pem string

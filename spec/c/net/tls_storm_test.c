@@ -226,7 +226,9 @@ static void tls_goes_through_tls(void)
 static void the_peers_certificate_is_read(void)
 {
   tls_cert ca = tls_cert_ca("Clients"), me;
-  tls_cert_spec spec = { .cn = "alice", .names = "email:a@a.example", .issuer = &ca };
+  tls_cert_spec spec = { .cn = "ali\x01\\ce",
+                         .names = "email:a@a.example,DNS:b.example,URI:x:y,IP:::1",
+                         .issuer = &ca };
   cro_tls_identity who = { 0 };
   cro_tls_options shows = { .identities = &who, .identity_count = 1 };
   cro_tls_options wants = { .verify = CRO_TLS_VERIFY_REQUIRE };
@@ -245,10 +247,11 @@ static void the_peers_certificate_is_read(void)
   CHECK_INT(0, rig.server.over_err);
   CHECK(rig.server.conn.tls->verified);
   CHECK_INT(0, net_tls_peer(rig.server.tls, &peer));
-  CHECK_TEXT("CN=alice", peer.subject);
+  CHECK_TEXT("CN=ali\\01\\\\ce", peer.subject);
   CHECK_TEXT("CN=Clients", peer.issuer);
-  CHECK_TEXT("alice", peer.common_name);
-  CHECK_TEXT("email:a@a.example", peer.names);
+  CHECK_TEXT("ali\\01\\\\ce", peer.common_name);
+  CHECK(cro_bytes_eq(CRO_B("email:a@a.example\0DNS:b.example\0URI:x:y\0IP:::1\0"),
+                     peer.names));
   CHECK_INT(64, peer.fingerprint.len);
   CHECK(peer.serial.len > 0);
   CHECK(peer.not_before < peer.not_after && peer.not_before > 1000000000);
