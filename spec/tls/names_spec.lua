@@ -1,6 +1,7 @@
 local cro = require "cro"
 local certificates = require "spec.support.certificates"
 local secured = require "spec.support.secured"
+local sockets = require "spec.support.sockets"
 local await = cro.await
 
 --- A subjectAltName of such entries, byte by byte as a forger may write it: { tag, value }.
@@ -58,6 +59,28 @@ describe("the names of a peer #loop", function()
     assert.same({}, server.tls.peer.names)
     client:close()
     server:close()
+    tap:close()
+  end)
+end)
+
+describe("an international name #loop", function()
+  secured.each(before_each, after_each)
+
+  it("is asked for, answered and verified in its xn-- form", function()
+    local name = "b\195\188cher.example"
+    local mine = certificates.issue { name = "books", names = "DNS:xn--bcher-kva.example" }
+    local asked = {}
+    local port, tap = secured.listen(function(connection)
+      asked[#asked + 1] = connection.tls.server_name
+      connection:close()
+    end, { sni = { [name] = mine }, sni_strict = true })
+    for _, asked_for in ipairs { name, name .. ".", "xn--bcher-kva.example" } do
+      local client = await(cro.tls.connect("127.0.0.1", port, secured.trusting { server_name = asked_for }))
+      assert.is_true(client.tls.verified)
+      assert.equal("", sockets.read_all(client))
+      client:close()
+    end
+    assert.same({ "xn--bcher-kva.example", "xn--bcher-kva.example", "xn--bcher-kva.example" }, asked)
     tap:close()
   end)
 end)

@@ -109,10 +109,12 @@ describe("a TLS listener #loop", function()
     end)
 
     it("refuses unknown names where it shall", function()
-      local port, tap = listen { sni_strict = true, on_handshake_error = function() end }
+      local said
+      local port, tap = listen { sni_strict = true, on_handshake_error = function(failure) said = failure.message end }
       assert.equal("a.example", shown(port, "a.example"))
       local _, err = shown(port, "unknown.example")
-      assert.matches("unrecognized name", err.message)
+      assert.matches("alert: unrecognized name: it has no certificate for unknown.example$", err.message)
+      assert.matches("TLS: the peer asked for unknown.example, which no certificate is for$", said)
       tap:close()
     end)
   end)

@@ -141,9 +141,9 @@ int cro_tls_accept(cro_tcp *tcp, cro_tls_context *context, uint64_t ms,
                    cro_tls_done_fn *done, void *arg);
 
 /* The client's side; `name`, a host name or a numeric address, is asked for (SNI, names
- * only) and the certificate must be for it. Sessions are resumed per name and port.
- * Also CRO_E_INVAL: no name, unless anybody may be at the other end, or one that is too
- * long.
+ * only; beyond ASCII in its xn-- form) and the certificate must be for it. Sessions are
+ * resumed per name and port. Also CRO_E_INVAL: no name, unless anybody may be at the
+ * other end, or one that is too long.
  */
 int cro_tls_connect(cro_tcp *tcp, cro_tls_context *context, cro_bytes name, uint64_t ms,
                     cro_tls_done_fn *done, void *arg);

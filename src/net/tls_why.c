@@ -73,6 +73,15 @@ static void add_address(words *out, const ASN1_OCTET_STRING *ip)
     add(out, "%s%x", i > 0 ? ":" : "", at[i] << 8 | at[i + 1]);
 }
 
+/* The bytes are a stranger's: none of them ends a line or speaks to a terminal. */
+static void add_text(words *out, const ASN1_STRING *text)
+{
+  const unsigned char *at = ASN1_STRING_get0_data(text);
+
+  for (int i = 0, len = ASN1_STRING_length(text); i < len; i++)
+    add(out, "%c", at[i] > ' ' && at[i] <= '~' ? at[i] : '?');
+}
+
 static bool add_name(words *out, const GENERAL_NAME *name)
 {
   if (name->type != GEN_DNS && name->type != GEN_IPADD)
@@ -80,8 +89,7 @@ static bool add_name(words *out, const GENERAL_NAME *name)
   if (out->len > 0)
     add(out, ", ");
   if (name->type == GEN_DNS)
-    add(out, "%.*s", ASN1_STRING_length(name->d.dNSName),
-        (const char *)ASN1_STRING_get0_data(name->d.dNSName));
+    add_text(out, name->d.dNSName);
   else
     add_address(out, name->d.iPAddress);
   return true;
@@ -210,6 +218,9 @@ static const char *alert_name(int alert)
 
 static int say_alert(net_tls *self, int alert)
 {
+  if (alert == SSL_AD_UNRECOGNIZED_NAME && self->name != NULL)
+    net_tls_say(self, "the peer sent alert: %s: it has no certificate for %s",
+                alert_name(alert), self->name);
   net_tls_say(self, "the peer sent alert: %s", alert_name(alert));
   return alert == SSL_AD_NO_APPLICATION_PROTOCOL ? CRO_E_ALPN : CRO_E_TLS;
 }

@@ -187,6 +187,10 @@ static void names_are_asked_for_and_addresses_only_verified(void)
   ask("DNS:a.example", "a.example", "a.example");
   ask("DNS:a.example", "A.Example.", "A.Example");
   ask("DNS:*.a.example", "any.a.example", "any.a.example");
+  ask("DNS:xn--bcher-kva.example",
+      "b\xc3\xbc"
+      "cher.example",
+      "xn--bcher-kva.example");
   ask("IP:127.0.0.1", "127.0.0.1", "");
   ask("IP:::1", "::1", "");
   ask("IP:fe80::1", "fe80::1%lo", "");
@@ -209,6 +213,9 @@ static void a_name_that_cannot_be_one_is_refused_at_once(void)
   CHECK_INT(CRO_E_INVAL,
             net_tls_create(
                 &out, &(net_tls_plan){ .context = client, .name = { "a\0b", 3 } }));
+  CHECK_INT(CRO_E_INVAL,
+            net_tls_create(
+                &out, &(net_tls_plan){ .context = client, .name = CRO_B("\xff") }));
   CHECK(out == NULL);
   CHECK_INT(0, net_tls_create(&out, &(net_tls_plan){ .context = careless }));
   net_tls_destroy(out);
@@ -249,6 +256,11 @@ static void what_the_sides_do_not_have_in_common_is_named(void)
   cro_tls_options aes_128 = { .ciphers = CRO_B("ECDHE-ECDSA-AES128-GCM-SHA256") };
   cro_tls_options aes_256 = { .ciphers = CRO_B("ECDHE-ECDSA-AES256-GCM-SHA384") };
   cro_tls_options mutual = { .verify = CRO_TLS_VERIFY_REQUIRE };
+  cro_tls_identity other = { .server_name = CRO_B("a.example") };
+  cro_tls_options strict = { .identities = &other,
+                             .identity_count = 1,
+                             .sni_strict = true };
+  tls_cert leaf;
 
   make_cas();
   mutual.ca_file = cro_bytes_of(tls_certs_chain("ca.pem", &ca, NULL));
@@ -263,6 +275,14 @@ static void what_the_sides_do_not_have_in_common_is_named(void)
             CRO_E_TLS, "the peer sent alert: certificate required");
   fail_with(&mutual, NULL, 12, CRO_E_CERT, "the peer has shown no certificate",
             CRO_E_TLS, "the peer sent alert: handshake failure");
+  leaf = tls_cert_for(&ca, "DNS:a.example");
+  other.certificate_file = cro_bytes_of(tls_certs_both("leaf.pem", &leaf));
+  for (int version = 12; version <= 13; version++)
+    fail_with(&strict, NULL, version, CRO_E_TLS,
+              "the peer asked for localhost, which no certificate is for", CRO_E_TLS,
+              "the peer sent alert: unrecognized name: it has no certificate for "
+              "localhost");
+  tls_cert_free(&leaf);
 }
 
 static void feed_a_side(bool server, cro_bytes bytes, int err, const char *text)

@@ -32,9 +32,19 @@ cro_tls_context *tls_pair_client(const char *ca)
   return tls_pair_context(&(cro_tls_options){ .ca_file = cro_bytes_of(ca) });
 }
 
+/* The app data is that of sessions of ours, which these are not. */
+static int pair_index(void)
+{
+  static int index = -1;
+
+  if (index < 0)
+    index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+  return index;
+}
+
 static void on_info(const SSL *ssl, int where, int what)
 {
-  tls_pair *pair = SSL_get_app_data(ssl);
+  tls_pair *pair = SSL_get_ex_data(ssl, pair_index());
 
   if ((where & SSL_CB_ALERT) != 0 && (where & SSL_CB_WRITE) != 0)
     (void)snprintf(pair->alert, sizeof pair->alert, "%s",
@@ -52,8 +62,8 @@ void tls_pair_open(tls_pair *pair, cro_tls_context *server, cro_tls_context *cli
   CHECK_INT(1, BIO_new_bio_pair(&one, 64 * 1024, &other, 64 * 1024));
   SSL_set_bio(pair->server, one, one);
   SSL_set_bio(pair->client, other, other);
-  SSL_set_app_data(pair->server, pair);
-  SSL_set_app_data(pair->client, pair);
+  SSL_set_ex_data(pair->server, pair_index(), pair);
+  SSL_set_ex_data(pair->client, pair_index(), pair);
   SSL_set_info_callback(pair->server, on_info);
   SSL_set_info_callback(pair->client, on_info);
   if (name == NULL)
