@@ -104,17 +104,9 @@ local function start(self, on_event, quit)
   if err then quit(explain(self, err, "read", "tap it")) end
 end
 
---- What comes in, as strings of bytes: done when the peer has sent its last, quits when
---- the connection breaks. It can be tapped once. While a handler waits nothing is read.
---- Closing the tap closes the connection; its own end does not, so that an answer can
---- still be written: close it then. A connection that nobody holds any more is closed.
----
---- With `keep_open` closing the tap leaves the connection open and unread: it may be
---- tapped again, read by `read_line`, or go on as TLS.
----@param given { keep_open: boolean|nil }|nil
----@return cro.Supply
-function Connection:supply(given)
-  if given or self.reading then return require("cro.connection.reading").supply(self, given) end
+--- The supply of a connection that nobody has read from; `left` is called when the tap is
+--- closed before its end.
+local function input(self, left)
   local name = tostring(self)
   return supplies.from_source {
     name = name,
@@ -135,10 +127,37 @@ function Connection:supply(given)
       return function()
         sink = nil
         if ended == "quit" then return scope.disown(self) end
-        if not ended then self:close() end -- done is the peer's side only: answers may still be written
+        if not ended then left(self) end -- done is the peer's side only: answers may still be written
       end
     end,
   }
+end
+
+local function close(self) self:close() end
+
+--- What comes in, as strings of bytes: done when the peer has sent its last, quits when
+--- the connection breaks. It can be tapped once. While a handler waits nothing is read.
+--- Closing the tap closes the connection; its own end does not, so that an answer can
+--- still be written: close it then. A connection that nobody holds any more is closed.
+---
+--- With `keep_open` closing the tap leaves the connection open and unread: it may be
+--- tapped again, read by `read_line`, or go on as TLS.
+---@param given { keep_open: boolean|nil }|nil
+---@return cro.Supply
+function Connection:supply(given)
+  if given or self.reading then return require("cro.connection.reading").supply(self, given) end
+  return input(self, close)
+end
+
+local function ignore() end
+
+--- The same for the pipeline of a connection, whose end is what closes it: when the tap is
+--- closed before, as an answer is on its way, what still comes is thrown away.
+---@package
+---@return cro.Supply
+function Connection:input()
+  if self.reading then return self:supply { keep_open = true } end
+  return input(self, ignore)
 end
 
 local UNHEEDED = "1 MiB was written after a write whose promise was not kept yet; "

@@ -60,6 +60,62 @@ describe("routes in a composed pipeline #loop", function()
     assert.equal(204, ask("GET", "/fine").status)
   end)
 
+  it("works without a connection, on bytes from anywhere", function()
+    local whole = cro.compose {
+      http.request_parser(), r.route { r.get("/{n:int}", function(c, n) c:text("got " .. n) end) },
+      cro.map(http.Response, http.Response, function(response) return response end), http.response_serializer(),
+    }
+    local bytes, out, ended = cro.Supplier.new(), {}, cro.Promise.new()
+    whole:transformer(bytes:supply()):tap {
+      value = function(message) out[#out + 1] = message.data end, done = function() ended:keep "done" end,
+    }
+    for n = 1, 3 do
+      bytes:emit(cro.tcp.Message { data = ("GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"):format(n) })
+    end
+    bytes:done()
+    assert.equal("done", cro.await(ended))
+    local got = {}
+    for body in table.concat(out):gmatch "\r\n\r\n(got %d)" do
+      got[#got + 1] = body
+    end
+    assert.same({ "got 1", "got 2", "got 3" }, got)
+  end)
+
+  it("has one parser and one serializer", function()
+    local App = cro.map(http.Request, http.Response, function(request) return request.response end)
+    local first = cro.compose { http.request_parser(), App, http.response_serializer() }
+    local ok, err = pcall(cro.compose, { cro.tcp.listener { port = 0 }, first, http.request_parser(), App,
+      http.response_serializer() })
+    assert.is_false(ok)
+    assert.equal("OnlyOne", err.code)
+    assert.matches("Cannot compose a pipeline with more than one http.request_parser", tostring(err))
+  end)
+
+  it("streams through a transform of answers", function()
+    service = http.server {
+      host = "127.0.0.1", port = 0,
+      application = cro.compose {
+        r.route { r.get("/", function(c) c:stream("text/plain", cro.Supply.from_list { "a", "b", "c" }) end) },
+        cro.map(http.Response, http.Response, function(response) return response end),
+      },
+    }
+    service:start()
+    assert.equal("abc", ask("GET", "/").body)
+  end)
+
+  it("keeps what is said last, when only what comes out is transformed", function()
+    local Late = cro.map(cro.tcp.Message, cro.tcp.Message, function(message)
+      cro.sleep(0.01)
+      return message
+    end)
+    service = http.server {
+      host = "127.0.0.1", port = 0, after_serialize = Late,
+      application = r.route { r.get("/", function(c) cro.sleep(0.01); c:text "last" end) },
+    }
+    service:start()
+    assert.equal("last", ask("GET", "/").body)
+  end)
+
   it("serves routes in a pipeline composed by hand", function()
     service = cro.compose {
       cro.tcp.listener { host = "127.0.0.1", port = 0 },

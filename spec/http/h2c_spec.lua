@@ -66,6 +66,31 @@ describe("HTTP/2 in the clear #loop", function()
     assert.matches("^HTTP/1.1 405 ", got)
   end)
 
+  it("is told from HTTP/1.1 by pipelines that are composed", function()
+    local App = cro.map(http.Request, http.Response, function(request)
+      return http.Response { request = request, status = 200, body = request.version }
+    end)
+    local Same = cro.map(cro.tcp.Message, cro.tcp.Message, function(message) return message end)
+    for _, options in ipairs {
+      { application = App }, { before_parse = Same }, { application = App, after_serialize = Same },
+      { application = App, before_parse = Same, after_serialize = Same },
+    } do
+      options.http, options.timeouts = { "1.1", "2" }, { header = 0.2 }
+      start(options)
+      assert.matches("^2.0", (curl("--http2-prior-knowledge", url)))
+      assert.matches("^1.1", (curl("--http1.1", url)))
+      assert.matches("1.1[^\r\n]*$", wire.exchange(port, wire.request("GET", "/")))
+      assert.matches("^HTTP/1.1 408 ", wire.exchange(port, "P"))
+      assert.matches("^HTTP/1.1 505 ", wire.exchange(port, "PRI * HTTP/2.0\r\n\r\nS?"))
+      assert.equal("", wire.exchange(port, "")) -- who says nothing is closed
+      assert.matches("1000 succeeded, 0 failed", clients.run("h2load", "-n", "1000", "-c", "3", "-m", "20", url).stdout)
+      local idle = cro.await(cro.tcp.connect("127.0.0.1", port))
+      assert.is_true(cro.await(service:stop()))
+      idle:close()
+    end
+    start { application = App }
+  end)
+
   it("serves a pipeline with transforms of bytes round it", function()
     local seen = {}
     local Count = cro.map(cro.tcp.Message, cro.tcp.Message, function(message)

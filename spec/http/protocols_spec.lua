@@ -87,11 +87,15 @@ describe("the versions that http.server speaks", function()
     complains({ tls = tls }, "http.server: tls: certificate_file cert.pem: no such file or directory")
   end)
 
-  it("cannot be told apart in the clear by a pipeline that is composed", function()
-    local Same = require("cro").map(message.Request, message.Response, function(request) return request.response end)
-    complains({ http = { "1.1", "2" }, application = Same },
-      "both versions without tls need an application of routes")
-    assert.is_truthy(http.server { port = 0, application = Same, http = "2" })
+  it("are named likewise to a parser of one's own", function()
+    for http_option, versions in pairs { ["1.1"] = "1", ["2"] = "2", [{ "2", "1.1" }] = "12" } do
+      assert.equal(versions, message.request_parser({ http = http_option }).http_settings.http)
+    end
+    assert.is_nil(message.request_parser().http_settings.http)
+    local ok, err = pcall(message.request_parser, { http = { "1.1", "h2" } })
+    assert.is_false(ok)
+    assert.is_truthy(tostring(err):find(
+      'http.request_parser: option "http": expected "1.1", "2" or { "1.1", "2" }, got the string "h2"', 1, true))
   end)
 
   it("have bounds of their own", function()

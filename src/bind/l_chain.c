@@ -64,9 +64,20 @@ void lcro_chains_close(lcro_app *app)
 /* --- parts ---------------------------------------------------------------------------
  */
 
+/* Of the list on top. Nothing is made when one of them cannot be. */
+static void check_parts(lua_State *L, cro_conn *conn, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, (int)i + 1);
+    lcro_check_part(L, conn);
+    lua_pop(L, 1);
+  }
+}
+
 static size_t make_parts(lua_State *L, chain_box *chain, cro_conn *conn,
                          cro_stage **parts)
 {
+  cro_bytes label = lcro_opt_bytes(L, 1, "label", CRO_B(""));
   size_t count;
 
   lua_getfield(L, 1, "parts");
@@ -74,15 +85,14 @@ static size_t make_parts(lua_State *L, chain_box *chain, cro_conn *conn,
   count = lua_objlen(L, -1);
   if (count == 0 || count > parts_max)
     luaL_error(L, "chain: 1 to %d parts expected", parts_max);
+  check_parts(L, conn, count);
   chain->parts_ref = lcro_anchor(L, -1);
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, -1, (int)i + 1);
-    parts[i] = lcro_make_part(L, conn, &chain->session);
+    parts[i] = lcro_make_part(L, conn, label, &chain->session);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-  if (chain->session != NULL)
-    lcro_session_label(chain->session, conn, lcro_opt_bytes(L, 1, "label", CRO_B("")));
   return count;
 }
 
@@ -169,14 +179,22 @@ static void take_connection(lua_State *L, chain_box *chain)
 
 static cro_conn *conn_of(lua_State *L, chain_box *chain)
 {
+  const chain_box *beside = NULL;
+
   if (chain->tcp != NULL)
     return cro_tcp_conn(chain->tcp->tcp);
-  if (lcro_loose_join(&chain->link, chain->app, chain->context, &chain->outlet) != 0)
+  lua_getfield(L, 1, "beside");
+  if (!lua_isnil(L, -1))
+    beside = luaL_checkudata(L, -1, class);
+  if (lcro_loose_join(&chain->link, chain->app, chain->context,
+                      beside != NULL ? &beside->link : NULL, &chain->outlet) != 0)
     luaL_error(L, "not enough memory");
+  lua_pop(L, 1);
   return lcro_loose_conn(chain->link.loose);
 }
 
-/* core.chain { connection =, parts =, head =, tail =, on_event = } */
+/* core.chain { connection =, beside =, parts =, head =, tail =, label =, on_event = }
+ */
 static int l_core_chain(lua_State *L)
 {
   lcro_app *app = lcro_app_running(L, "a native chain");
@@ -219,17 +237,20 @@ static chain_box *self(lua_State *L)
   return luaL_checkudata(L, 1, class);
 }
 
-/* chain:start(): reading begins, when the head is a socket. */
+/* chain:start(): reading begins, when the head is a socket, and deadlines of a parser
+ * run. */
 static int l_chain_start(lua_State *L)
 {
   chain_box *chain = self(L);
 
-  if (!chain->from_socket || chain->started || chain->tcp->tcp == NULL)
+  if (chain->started || chain->closed ||
+      (chain->tcp != NULL && chain->tcp->tcp == NULL))
     return 0;
   chain->started = true;
-  if (chain->session != NULL)
+  if (chain->session != NULL && (chain->tcp != NULL || chain->first != NULL))
     lcro_session_start(chain->session);
-  (void)cro_tcp_start(chain->tcp->tcp, true);
+  if (chain->from_socket)
+    (void)cro_tcp_start(chain->tcp->tcp, true);
   return 0;
 }
 

@@ -160,6 +160,16 @@ static int l_response_finish(lua_State *L)
   return 1;
 }
 
+/* response:begun() -> whether write may be called: the head has come to the writer.
+ * on_drain tells when, too. */
+static int l_response_begun(lua_State *L)
+{
+  const lcro_exchange *x = self(L, "begun");
+
+  lua_pushboolean(L, x->released || x->response->state != CRO_RESPONSE_OPEN);
+  return 1;
+}
+
 /* response:abort(): the body can't be completed; the connection is reset */
 static int l_response_abort(lua_State *L)
 {
@@ -290,6 +300,7 @@ static const luaL_Reg methods[] = {
   { "write", l_response_write },
   { "finish", l_response_finish },
   { "abort", l_response_abort },
+  { "begun", l_response_begun },
   { "on_drain", l_response_on_drain },
   { "on_finished", l_response_on_finished },
   { "after_handler", l_response_after_handler },

@@ -157,16 +157,25 @@ static void take_later(lcro_exchange *x)
   (void)lcro_fiber_deliver(x->app, &x->entry);
 }
 
+/* In a pipeline composed by hand Lua may have seen the request before. */
+static lcro_exchange *exchange_of(lcro_server *server, cro_request *request)
+{
+  return request->user != NULL ? request->user
+                               : lcro_exchange_create(server->app, request);
+}
+
 static void on_request(void *arg, cro_request *request, const cro_server_call *call)
 {
   lcro_server *server = arg;
-  lcro_exchange *x = lcro_exchange_create(server->app, request);
+  lcro_exchange *x = exchange_of(server, request);
   int rc;
 
   if (x == NULL) {
     refuse(request);
     return;
   }
+  if (x->server != NULL) /* it was emitted twice */
+    return;
   x->server = server;
   x->tally = server->tally;
   server->tally->running++;

@@ -178,9 +178,11 @@ static lcro_loose *loose_of(lcro_app *app, lcro_tcp *tcp)
 }
 
 int lcro_loose_join(lcro_loose_link *link, lcro_app *app, lcro_tcp *tcp,
-                    lcro_outlet **outlet)
+                    const lcro_loose_link *beside, lcro_outlet **outlet)
 {
-  link->loose = loose_of(app, tcp);
+  bool shares = tcp == NULL && beside != NULL && beside->loose != NULL;
+
+  link->loose = shares ? beside->loose : loose_of(app, tcp);
   if (link->loose == NULL)
     return CRO_E_NOMEM;
   link->outlet = outlet;

@@ -332,15 +332,20 @@ static int settle(cro_h1 *h1)
   return h1->in_full ? CRO_FULL : 0;
 }
 
+void cro_h1_read_on(cro_h1 *h1)
+{
+  if (h1->state == CRO_H1_IDLE && (h1->in.len > 0 || h1->in_full || h1->eof))
+    cro_stage_ready(&h1->reader);
+}
+
 void cro_h1_answered(cro_h1 *h1)
 {
   h1->answered = true;
   if (h1->driving || h1->state != CRO_H1_OPEN)
     return;
   end_exchange(h1, h1->in.len > 0);
-  if (h1->state == CRO_H1_IDLE && (h1->in.len > 0 || h1->in_full || h1->eof))
-    cro_stage_ready(&h1->reader);
-  else
+  cro_h1_read_on(h1);
+  if (cro_list_empty(&h1->reader.ready))
     cro_h1_rearm(h1);
   note_behind(h1);
 }

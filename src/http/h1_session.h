@@ -99,6 +99,10 @@ void cro_h1_abort(cro_h1 *h1, int err);
 /* --- h1.c: the reader and the session ------------------------------------------------
  */
 
+/* Has the reader look at what waits between two requests: what stands before the writer
+ * need not be the reader's pipeline. */
+void cro_h1_read_on(cro_h1 *h1);
+
 /* The answer has ended in full. */
 void cro_h1_answered(cro_h1 *h1);
 

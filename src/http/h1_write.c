@@ -300,6 +300,8 @@ static int begin_stream(cro_h1 *h1, cro_response *response, const answer_plan *p
   response->writer = h1;
   if (h1->tunnel)
     cro_h1_begin_tunnel(h1);
+  if (response->on_drain != NULL && rc == 0)
+    cro_stage_ready(&h1->writer);
   return rc;
 }
 
@@ -429,8 +431,10 @@ static void writer_resume(cro_stage *stage)
   if (response != NULL && response->state == CRO_RESPONSE_STREAMING &&
       response->on_drain != NULL)
     response->on_drain(response, 0);
-  if (!h1->out_full)
-    cro_stage_resume(stage);
+  if (h1->out_full)
+    return;
+  cro_stage_resume(stage);
+  cro_h1_read_on(h1);
 }
 
 static void writer_destroy(cro_stage *stage)

@@ -233,4 +233,8 @@ void cro_h2_stream_answer(cro_h2_stream *stream, cro_response *response)
   response->state = CRO_RESPONSE_STREAMING;
   response->ops = &stream_ops;
   response->writer = stream;
+  if (response->on_drain == NULL)
+    return;
+  drained(stream);
+  cro_stage_ready(&stream->h2->writer);
 }

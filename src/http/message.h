@@ -119,8 +119,9 @@ struct cro_response {
   uint64_t written;            /* body bytes given to the writer */
   const cro_response_ops *ops; /* NULL until a writer took it */
   void *writer;                /* the ops' own */
-  /* Called by the loop when a write that answered CRO_FULL can go on, or (err < 0)
-   * when the peer is gone. NULL: nobody waits. */
+  /* Called by the loop when a write that answered CRO_FULL can go on, or a writer has
+   * taken the head of a streaming response that somebody waits for already, or (err <
+   * 0) when the peer is gone. NULL: nobody waits. */
   void (*on_drain)(cro_response *response, int err);
   void *drain_arg;
   /* Client direction: the body that comes with the answer; NULL on a server. */

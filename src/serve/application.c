@@ -114,6 +114,8 @@ static int app_push(cro_stage *stage, const void *message)
   cro_request *request = (cro_request *)(uintptr_t)message;
   cro_server_call call;
 
+  if (request->gone) /* while somebody before us held it */
+    return 0;
   server->stats.requests++;
   if (server->stopping && stage->ops == &app_ops)
     serve_drain_conn((serve_app *)stage);

@@ -234,7 +234,7 @@ static int look(serve_conn *self)
   cro_server *server = self->app.server;
   serve_preface *preface;
   cro_stage *source = cro_tcp_source(self->tcp);
-  int rc = serve_preface_create(&preface, decided, self);
+  int rc = serve_preface_create(&preface, NULL, decided, self);
 
   if (rc != 0)
     return rc;

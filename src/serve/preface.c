@@ -8,6 +8,7 @@ static const cro_bytes preface = CRO_B_INIT(CRO_H2_PREFACE);
 
 struct serve_preface {
   cro_stage stage; /* first */
+  cro_stage_ops ops;
   int (*decided)(void *arg, bool is_h2);
   void *arg;
   size_t held; /* bytes of the preface that have come */
@@ -74,12 +75,6 @@ static int preface_finish(cro_stage *stage)
   return rc < 0 ? rc : cro_emit_finish(prev);
 }
 
-static void preface_fail(cro_stage *stage, int err)
-{
-  (void)stage; /* nobody is there yet who would want to know */
-  (void)err;
-}
-
 static void preface_destroy(cro_stage *stage)
 {
   cro_free(of_stage(stage));
@@ -91,18 +86,20 @@ static const cro_stage_ops preface_ops = {
   .produces = &cro_type_bytes,
   .push = preface_push,
   .finish = preface_finish,
-  .fail = preface_fail,
   .destroy = preface_destroy,
 };
 
-int serve_preface_create(serve_preface **out, int (*decided)(void *arg, bool is_h2),
-                         void *arg)
+int serve_preface_create(serve_preface **out, const cro_type *produces,
+                         int (*decided)(void *arg, bool is_h2), void *arg)
 {
   serve_preface *self = cro_alloc_zero(sizeof *self);
 
   if (self == NULL)
     return CRO_E_NOMEM;
-  cro_stage_init(&self->stage, &preface_ops);
+  self->ops = preface_ops;
+  if (produces != NULL)
+    self->ops.produces = produces;
+  cro_stage_init(&self->stage, &self->ops);
   self->decided = decided;
   self->arg = arg;
   *out = self;
@@ -112,6 +109,11 @@ int serve_preface_create(serve_preface **out, int (*decided)(void *arg, bool is_
 cro_stage *serve_preface_stage(serve_preface *self)
 {
   return &self->stage;
+}
+
+bool serve_preface_untouched(const serve_preface *self)
+{
+  return self->held == 0;
 }
 
 static void too_late(void *arg, cro_wait what)

@@ -96,14 +96,10 @@ end
 ---@param build_options table
 ---@return cro.Service
 function composed.pipeline(options, limits, speaks, application, stages, build_options)
-  if speaks.versions == "12" and not speaks.tls then
-    errors.misuse('http.server: option "http": both versions without tls need an application of routes; '
-      .. 'with a transform in the pipeline give one of them')
-  end
   local first = byte_parts("before_parse", options.before_parse)
   local last = byte_parts("after_serialize", options.after_serialize)
   local parts = composed.join({ listener_of(options, speaks) }, first)
-  limits.http = speaks.versions == "2" and "2" or nil
+  limits.http = speaks.versions == "12" and { "1.1", "2" } or speaks.versions == "2" and "2" or "1.1"
   parts[#parts + 1] = message.request_parser(limits)
   parts[#parts + 1] = application_part(application, stages, build_options, limits)
   parts[#parts + 1] = message.response_serializer()

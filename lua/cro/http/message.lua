@@ -5,6 +5,7 @@
 local component = require "cro.pipeline.component"
 local core = require "cro.core"
 local opts = require "cro.options"
+local protocols = require "cro.http.protocols"
 local settings = require "cro.http.settings"
 local types = require "cro.pipeline.types"
 
@@ -81,13 +82,14 @@ message.Response = types.message { name = "http.Response", trace = describe_resp
 
 local tcp = types.tcp_message
 
-local PARSER = { http = { "string", one_of = { "1.1", "2" } } }
+local PARSER = { http = "any" }
 for key, rule in pairs(settings.KEYS) do
   PARSER[key] = rule
 end
 
 --- Reads requests from the bytes of a connection: of HTTP/2 where the client has chosen
---- that in the handshake of TLS, else of HTTP/1.1; or of the version that `http` names.
+--- that in the handshake of TLS, else of HTTP/1.1; or of the version that `http` names:
+--- "1.1", "2", or both in a list, which in the clear the client's first bytes choose from.
 --- `limits`, `timeouts` and `h2` as for `http.server`.
 message.request_parser = component.transform {
   name = "http.request_parser",
@@ -96,8 +98,8 @@ message.request_parser = component.transform {
   options = PARSER,
   configure = function(self, options)
     self.http_settings = settings.check("http.request_parser", options)
-    self.http_settings.http = options.http
-    self.drains = true
+    self.http_settings.http = options.http ~= nil and protocols.versions("http.request_parser", options.http) or nil
+    self.drains, self.single = true, true
   end,
   native = function(self) return { kind = "http_request_parser", options = self.http_settings } end,
 }
@@ -118,7 +120,7 @@ message.response_serializer = component.transform {
   consumes = message.Response,
   produces = tcp,
   options = {},
-  configure = function() end,
+  configure = function(self) self.closes, self.single = true, true end,
   native = function(_, run) return { kind = "http_response_serializer", options = settings_of_parser(run) } end,
 }
 

@@ -30,6 +30,14 @@ local function versions_of(name, given)
   return set
 end
 
+local function name_of(set) return (set["1.1"] and "1" or "") .. (set["2"] and "2" or "") end
+
+--- The versions that an option `http` names.
+---@param name string whose option it is
+---@param given string|string[] "1.1", "2" or both
+---@return string versions "1", "2" or "12"
+function protocols.versions(name, given) return name_of(versions_of(name, given)) end
+
 local function alpn_of(set)
   local list = {}
   for _, row in ipairs(VERSIONS) do
@@ -102,8 +110,7 @@ function protocols.check(name, options)
     set, tls, timeout = secure(name, given, set)
   end
   set = set or { ["1.1"] = true }
-  local versions = (set["1.1"] and "1" or "") .. (set["2"] and "2" or "")
-  return { versions = versions, tls = tls, handshake_timeout = timeout }
+  return { versions = name_of(set), tls = tls, handshake_timeout = timeout }
 end
 
 return protocols

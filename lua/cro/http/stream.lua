@@ -14,18 +14,24 @@ local react, whenever, done = reactive.react, reactive.whenever, reactive.done
 
 local stream = {}
 
---- Writes one chunk; returns when the next may be written.
+--- Waits until more can be written; raises when the peer is gone.
 ---@async
-local function write(response, chunk)
-  local ok, err = response:write(chunk)
-  if ok then return end
-  if ok == nil then error(err, 0) end
+local function drained(response)
   local promise = Promise.made()
   response:on_drain(function(failed)
     if failed then return Promise.settle_broken(promise, failed) end
     return Promise.settle_kept(promise)
   end)
   promise:await()
+end
+
+--- Writes one chunk; returns when the next may be written.
+---@async
+local function write(response, chunk)
+  local ok, err = response:write(chunk)
+  if ok then return end
+  if ok == nil then error(err, 0) end
+  drained(response)
 end
 
 local function has_no_body(c)
@@ -37,6 +43,7 @@ end
 local function run(c, feed)
   local response = c.response
   response:start_stream()
+  if not response:begun() then drained(response) end
   if not has_no_body(c) then feed(response) end
   response:finish()
 end

@@ -225,6 +225,11 @@ function response:body_text() end
 ---@param length integer|nil bytes of the body, when they are known
 function response:start_stream(length) end
 
+--- May `write` be called? The head is on its way to the connection first, through whatever
+--- stands between; `on_drain` tells when it is there.
+---@return boolean
+function response:begun() end
+
 --- Sends part of the body: true; false when it was taken but on_drain should be waited
 --- for; or nil and why not.
 ---@param data string

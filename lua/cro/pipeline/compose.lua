@@ -123,9 +123,20 @@ function check_kind.sink(self, part, index)
   self.sink = index
 end
 
+--- A part that is `single` may stand once in a pipeline, in composites too.
+function Building:check_single(part, index)
+  for _, each in ipairs(part.parts or { part }) do
+    if each.single then
+      if self.singles[each.class] then self:at(faults.only_one, index) end
+      self.singles[each.class] = true
+    end
+  end
+end
+
 function Building:add(part, index)
   self:insert_waiting_replier()
   check_kind[part.kind](self, part, index)
+  self:check_single(part, index)
   if part.connection_state then self.stateful = self.stateful or index end
   if part.kind == "source" or part.kind == "transform" then self:take_replier(part, index) end
   self:check_joint(part)
@@ -190,6 +201,7 @@ local function build(parts, settings)
     parts = {},
     produces = nil, -- what comes out of the last of `parts`
     repliers = {}, -- a stack of { part, of }
+    singles = {}, -- the classes of parts that may stand once, and do
     source = nil, -- indices of what may be there once
     sink = nil,
     connector = nil,

@@ -18,6 +18,8 @@ local composite = {}
 ---@field box any|nil the socket, when native parts may use it
 ---@field draining cro.Promise|nil kept when input is to end
 ---@field on_drain nil|fun() ends the input that C reads
+---@field drained boolean|nil that was asked for already
+---@field chain any|nil without a socket: a chain of this run, whose ground the others share
 ---@field parts table[]|nil what the run passes through: a native part may ask for its partner
 
 --- Makes what belongs to one run of a pipeline.
@@ -35,6 +37,8 @@ function composite.new_run(settings, parts)
     box = nil,
     draining = nil,
     on_drain = nil,
+    drained = false,
+    chain = nil,
   }
 end
 

@@ -134,11 +134,14 @@ local function native_ends(parts)
   return head, tail
 end
 
---- Is a native part cut off from the socket? Then those at its ends are not joined to it
---- either: parts that work together, as parser and serializer, stand on one ground.
-local function has_native_inside(parts, head, tail)
-  for i = head + 1, tail - 1 do
-    if parts[i].native then return true end
+--- Is a native part cut off from the socket, or one that closes the connection when it has
+--- said all, not at its tail? Then those at its ends are not joined to it either: parts
+--- that work together, as parser and serializer, stand on one ground, and what is said
+--- comes out before the end does.
+local function is_cut_off(parts, head, tail)
+  for i, part in ipairs(parts) do
+    if i > head and i < tail and part.native then return true end
+    if part.closes and i < tail and head < #parts then return true end
   end
   return false
 end
@@ -148,7 +151,7 @@ local function open(self, run)
   local parts = self.inner
   local head, tail = native_ends(parts)
   if self.has_sink then tail = #parts + 1 end
-  if not run.box or run.traced or (head == 0 and tail > #parts) or has_native_inside(parts, head, tail) then
+  if not run.box or run.traced or (head == 0 and tail > #parts) or is_cut_off(parts, head, tail) then
     return pass_through(self, incoming(self, run), 1, #parts, run)
   end
   local native = require "cro.pipeline.native"
@@ -196,7 +199,11 @@ local function serve(self, run)
   local reactive = require "cro.reactive"
   local ok, err = pcall(reactive.react, function(block)
     block.whenever(open(self, run), ignore):last(block.done)
-    if run.on_drain and run.draining then block.whenever(run.draining, run.on_drain) end
+    if not (run.box and run.draining) then return end
+    block.whenever(run.draining, function()
+      run.drained = true
+      if run.on_drain then run.on_drain() end
+    end)
   end)
   close(self, run, not ok and err or nil)
   if ok then return end

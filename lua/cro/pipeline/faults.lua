@@ -192,6 +192,14 @@ function faults.only_one_connector(chain, index)
     { chain = chain, bad = index, cure = "compose each connector on its own and pass messages between them" })
 end
 
+--- A second part of which a connection has one.
+---@package
+function faults.only_one(chain, index)
+  faults.raise("OnlyOne", ("Cannot compose a pipeline with more than one %s"):format(chain[index].name),
+    { chain = chain, bad = index, cure = "what it makes belongs to one connection; leave the other out",
+      fields = { part = chain[index] } })
+end
+
 --- A source beside a connector.
 ---@package
 function faults.source_and_connector(chain, index)

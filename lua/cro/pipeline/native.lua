@@ -34,7 +34,8 @@ local function settings(parts, first, last, run)
   end
   return {
     drains = drains,
-    connection = run.box, parts = descriptors, names = names, label = run.label, head = "lua", tail = "lua",
+    connection = run.box, parts = descriptors, names = names, label = run.label,
+    head = "lua", tail = "lua",
   }
 end
 
@@ -132,6 +133,14 @@ function Bridge:close(input)
   self.chain:close()
 end
 
+--- Where input comes in a drain begins, whenever it is asked for.
+local function begin(given, bridge, run)
+  if given.head ~= "socket" and not given.drains then return end
+  run.on_drain = function() return bridge.chain:drain() end
+  bridge.chain:start()
+  if run.drained then bridge.chain:drain() end
+end
+
 local function supply_of(given, first, wrap, run, messages)
   local unwrap = messages and from_message(first.consumes)
   return reactive.Supply.from_source {
@@ -139,10 +148,11 @@ local function supply_of(given, first, wrap, run, messages)
     open = function(sink)
       local bridge = new_bridge(sink, first)
       given.on_event = bridge:listener(wrap)
+      given.beside = run.chain
       bridge.chain = native.new_chain(given)
-      if given.head == "socket" or given.drains then run.on_drain = function() return bridge.chain:drain() end end
+      if not run.box then run.chain = bridge.chain end
+      begin(given, bridge, run)
       local input = messages and bridge:feed(messages, unwrap)
-      if given.head == "socket" then bridge.chain:start() end
       return function() bridge:close(input) end
     end,
   }

@@ -6,12 +6,14 @@ local types = require "cro.pipeline.types"
 
 local socket = {}
 
---- The bytes that come in, as TCP messages.
+--- The bytes that come in, as TCP messages. Who needs no more of them leaves the connection
+--- open for what is to be written.
 ---@param connection any has `supply()`
 ---@return cro.Supply
 function socket.incoming(connection)
   local message = types.tcp_message
-  return connection:supply():map(function(data)
+  local supply = connection.input and connection:input() or connection:supply()
+  return supply:map(function(data)
     return message { data = data, connection = connection }
   end)
 end

@@ -354,11 +354,23 @@ static void head_swallows_a_stream(void)
   close_rig();
 }
 
+static void who_waits_for_a_head_is_told_that_it_is_out(void)
+{
+  open_rig();
+  rig.handler = stream;
+  feed(GET);
+  h1_rig_turn(&rig);
+  CHECK_INT(1, drained);
+  close_rig();
+}
+
 static void a_full_sink_tells_the_stream_and_then_drains(void)
 {
   open_rig();
   rig.handler = stream;
   feed(GET);
+  h1_rig_turn(&rig);
+  drained = 0;
   rig.sink_full = true;
   CHECK_INT(CRO_FULL, write_part("a"));
   CHECK_INT(0, drained);
@@ -475,6 +487,7 @@ TEST_MAIN(CASE(a_later_answer_finds_the_head_kept),
           CASE(a_stream_of_known_length_agrees_with_it),
           CASE(a_stream_that_ends_short_is_a_reset), CASE(an_aborted_stream_is_a_reset),
           CASE(head_swallows_a_stream),
+          CASE(who_waits_for_a_head_is_told_that_it_is_out),
           CASE(a_full_sink_tells_the_stream_and_then_drains),
           CASE(who_ignores_full_is_stopped), CASE(a_broken_sink_ends_everything),
           CASE(draining_closes_an_idle_connection_now),

@@ -96,7 +96,7 @@ static void rig_open(rig *self)
   *self = (rig){ .conn = { .ops = &conn_ops } };
   cro_stage_init(&self->head, &head_ops);
   cro_stage_init(&self->tail.stage, &tail_ops);
-  CHECK_INT(0, serve_preface_create(&self->preface, decide, self));
+  CHECK_INT(0, serve_preface_create(&self->preface, NULL, decide, self));
   CHECK_INT(0, cro_stage_link(&self->head, serve_preface_stage(self->preface)));
   cro_pipeline_attach(&self->head, &self->conn);
   serve_preface_start(self->preface, 10000);
@@ -245,7 +245,7 @@ static void no_memory_is_told(void)
   serve_preface *preface;
 
   cro_alloc_fail_at(1);
-  CHECK_INT(CRO_E_NOMEM, serve_preface_create(&preface, decide, NULL));
+  CHECK_INT(CRO_E_NOMEM, serve_preface_create(&preface, NULL, decide, NULL));
   cro_alloc_fail_at(0);
 }
 
