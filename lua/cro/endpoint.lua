@@ -49,6 +49,21 @@ endpoint.rules = {
   },
 }
 
+local LIMITS = {
+  connections = whole(1, 1e9, "a whole number of 1 or more"),
+  answer = { "string", one_of = { "http" } },
+}
+
+--- Bounds of a listener: `limits = { connections = 100 }`. One more is closed at once; with
+--- `answer = "http"` it is told 503 first, where it has not come to shake hands.
+endpoint.rules.limits = {
+  "table",
+  check = function(given)
+    options.check("limits", given, LIMITS)
+    return true
+  end,
+}
+
 --- What the caller gave by place and in a table, as one table. With a table first that is
 --- all.
 ---@param name string of the function, for messages
@@ -80,6 +95,9 @@ local function for_core(given)
     copy[key] = value
   end
   copy.keep_alive = given.keep_alive or nil
+  local limits = given.limits
+  copy.limits = nil
+  if limits then copy.max_connections, copy.http = limits.connections, limits.answer == "http" end
   return copy
 end
 

@@ -29,7 +29,8 @@ local function listening(given, bound) return endpoint.listen(plans.listen(given
 ---
 --- Options: host ("localhost"), port (0 lets the system choose), backlog (1024), nodelay
 --- (false), keep_alive (seconds, see the connection's method; false), reuse_port (false),
---- ipv6_only (false: "::" is reached over IPv4 too), fd (an open listening descriptor), and
+--- ipv6_only (false: "::" is reached over IPv4 too), fd (an open listening descriptor),
+--- limits (`{ connections = n }`: one more at a time is closed at once; no bound), and
 --- `bound = function(host, port)`, called once it listens.
 ---@param host string|table
 ---@param port integer|nil

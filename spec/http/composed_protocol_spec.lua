@@ -159,3 +159,84 @@ for name, make in pairs(WAYS) do
     end)
   end)
 end
+
+describe("limits.connections #loop", function()
+  local service
+
+  after_each(function() cro.await(service:stop { now = true }) end)
+
+  --- What a second client is told while a first one is there, and once it has gone.
+  local function second(made)
+    service = made
+    service:start()
+    local port = select(2, service:address())
+    local first = cro.await(cro.tcp.connect("127.0.0.1", port))
+    local refused = wire.exchange(port, "")
+    first:close()
+    local after
+    repeat
+      cro.sleep(0.01)
+      after = wire.exchange(port, wire.request("GET", "/"))
+    until after:find "^HTTP/1.1 200" or after == ""
+    return refused, after
+  end
+
+  it("holds for servers that are composed", function()
+    local refused, after = second(http.server {
+      host = "127.0.0.1", port = 0, application = App, limits = { connections = 1 },
+    })
+    assert.matches("^HTTP/1.1 503 .*Service Unavailable$", refused)
+    assert.matches("^HTTP/1.1 200 ", after)
+  end)
+
+  it("is the listener's in a pipeline by hand", function()
+    local refused, after = second(cro.compose {
+      cro.tcp.listener { host = "127.0.0.1", limits = { connections = 1 } },
+      http.request_parser(), App, http.response_serializer(),
+    })
+    assert.equal("", refused)
+    assert.matches("^HTTP/1.1 200 ", after)
+  end)
+
+  it("closes who comes to a full listener of TLS without a word", function()
+    service = http.server {
+      host = "127.0.0.1", port = 0, application = App, limits = { connections = 1 }, tls = certificates.options(),
+    }
+    service:start()
+    local port = select(2, service:address())
+    local first = cro.await(cro.tcp.connect("127.0.0.1", port))
+    assert.equal("", wire.exchange(port, ""))
+    first:close()
+  end)
+end)
+
+describe("a path that cannot be read #loop", function()
+  local service
+
+  after_each(function() cro.await(service:stop { now = true }) end)
+
+  local ASKED = "GET /%s HTTP/1.1\r\nHost: a\r\n\r\nGET /fine HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+  it("is answered 400, and with HTTP/1 the connection ends", function()
+    for _, more in ipairs { {}, { before = function() end } } do
+      local reached = {}
+      more.host, more.port = "127.0.0.1", 0
+      more.application = r.route {
+        r.get("/{name}", function(c, name) reached[#reached + 1] = name; c:text "reached" end),
+        r.get("/{name}", { query = { q = "string!" } }, function(c, _) c:text "query" end),
+      }
+      service = http.server(more)
+      service:start()
+      for _, path in ipairs { "%zz", "%", "%4", "a%00", "%00", "a%00.txt", "deep/er/%00" } do
+        local got = wire.exchange(select(2, service:address()), ASKED:format(path))
+        assert.matches("^HTTP/1.1 400 Bad Request\r\n.*Connection: close\r\n.*Bad Request$", got)
+      end
+      assert.same({}, reached)
+      local good = wire.exchange(select(2, service:address()), ASKED:format "%01")
+      assert.equal(2, select(2, good:gsub("HTTP/1.1 200", "")))
+      cro.await(service:stop())
+      service = http.server(more)
+      service:start()
+    end
+  end)
+end)

@@ -223,6 +223,8 @@ end
 
 function response:start_stream() exchange_from(self, "response:start_stream").answer.streams = true end
 
+function response:begun() return exchange_from(self, "response:begun").answer.streams end
+
 function response:write(chunk)
   local exchange = exchange_from(self, "response:write")
   exchange.answer.body = exchange.answer.body .. chunk
@@ -230,9 +232,7 @@ function response:write(chunk)
   return not exchange.is_slow
 end
 
-function response:on_drain(fn)
-  exchange_from(self, "response:on_drain").answer.waits = fn
-end
+function response:on_drain(fn) exchange_from(self, "response:on_drain").answer.waits = fn end
 
 function response:finish() exchange_from(self, "response:finish").answer.finished = true end
 

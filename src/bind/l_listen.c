@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "bind/tls.h"
+#include "serve/server.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ typedef struct {
   int err;
   bool opening, ready, quit, closed, inside, freed_by_gc;
   bool nodelay;
+  bool http;         /* who is turned away is told so in HTTP */
   char address[128]; /* a path fits */
 } listener_box;
 
@@ -269,6 +271,18 @@ static void accepted(void *arg, cro_tcp *tcp)
     enqueue(box, item);
 }
 
+/* Without a handshake there are no words that a client of TLS would understand. */
+static void refused(void *arg, cro_tcp *tcp)
+{
+  listener_box *box = arg;
+
+  box->app->refused++;
+  if (box->http && box->tls == NULL)
+    cro_server_turn_away(tcp);
+  else
+    cro_tcp_conn(tcp)->ops->close(cro_tcp_conn(tcp));
+}
+
 static void starved(void *arg, int err)
 {
   const listener_box *box = arg;
@@ -283,6 +297,7 @@ static void starved(void *arg, int err)
 }
 
 static const cro_listener_ops listener_ops = { .accepted = accepted,
+                                               .refused = refused,
                                                .starved = starved };
 
 static void listening(void *arg, int err, cro_listener *listener)
@@ -362,6 +377,22 @@ void lcro_read_listen(lua_State *L, cro_listen_options *options)
   options->nodelay = lcro_opt_bool(L, 1, "nodelay", false);
 }
 
+/* No more than there can be descriptors, which the program needs for other things, too.
+ */
+static uint64_t read_connections(lua_State *L)
+{
+  enum { kept_free = 64 };
+  lua_Number wanted = lcro_opt_number(L, 1, "max_connections", 0);
+  uint64_t count = wanted >= 1 && wanted < 1e9 ? (uint64_t)wanted : 0, files;
+
+  if (count == 0)
+    return 0;
+  files = cro_net_files(count + kept_free);
+  if (count + kept_free > files)
+    count = files > kept_free ? files - kept_free : 1;
+  return count;
+}
+
 /* core.tcp_listen(options, fn(kind, value)): with `tls`, a context, encrypted */
 static int l_core_tcp_listen(lua_State *L)
 {
@@ -375,6 +406,7 @@ static int l_core_tcp_listen(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lcro_read_listen(L, &options);
+  options.max_connections = read_connections(L);
   tls = lcro_opt_tls(L, 1);
   handshake_ms = lcro_opt_handshake(L, 1);
   box = lua_newuserdata(L, sizeof *box);
@@ -388,6 +420,7 @@ static int l_core_tcp_listen(lua_State *L)
   box->fn = box->self = LUA_NOREF;
   box->closed = true; /* until there is something to close */
   box->nodelay = options.nodelay;
+  box->http = lcro_opt_bool(L, 1, "http", false);
   luaL_getmetatable(L, listener_class);
   lua_setmetatable(L, -2);
   lcro_describe_place(box->address, options.path, options.host, options.port);

@@ -230,6 +230,7 @@ static int l_router_candidates(lua_State *L)
 
   lua_newtable(L);
   if (!cro_router_walk(router, x->request->path, add_candidate, &self)) {
+    x->request->keep_alive = false; /* as the server's own answer has it */
     lua_pushnil(L);
     lua_pushnil(L);
     lua_pushinteger(L, 400);

@@ -24,13 +24,22 @@ struct search {
   void *arg;
 };
 
+/* No name of anything has a NUL in it: what stands behind one is meant to be
+ * overlooked.
+ */
+static bool is_escape(const char *at)
+{
+  int high = cro_hex_digit(at[1]), low = cro_hex_digit(at[2]);
+
+  return high >= 0 && low >= 0 && (high | low) != 0;
+}
+
 static bool escapes_ok(cro_bytes path)
 {
   for (size_t i = cro_bytes_find(path, '%'); i < path.len; i++) {
     if (path.at[i] != '%')
       continue;
-    if (path.len - i < 3 || cro_hex_digit(path.at[i + 1]) < 0 ||
-        cro_hex_digit(path.at[i + 2]) < 0)
+    if (path.len - i < 3 || !is_escape(path.at + i))
       return false;
     i += 2;
   }

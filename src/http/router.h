@@ -110,7 +110,7 @@ int cro_router_add(cro_router *router, cro_method method, const cro_segment *seg
 
 /* Visits every route whose segments fit `path`, most specific first, of any method,
  * until visit returns true. False, and nothing is visited, when the path has a '%'
- * without two digits: that request is 400. */
+ * without two digits, or a NUL: that request is 400. */
 typedef bool cro_route_visit(void *arg, cro_method method, bool conditional,
                              const cro_route_match *match);
 bool cro_router_walk(const cro_router *router, cro_bytes path, cro_route_visit *visit,
@@ -122,7 +122,7 @@ typedef enum cro_route_answer {
   CRO_ROUTE_FOUND = 1,       /* *match is a route without condition */
   CRO_ROUTE_CONDITIONAL = 2, /* *match is the first candidate: the caller must walk */
   CRO_ROUTE_METHOD = -1,     /* paths fit, none with the method: 405 */
-  CRO_ROUTE_BAD_PATH = -2    /* a '%' without two hexadecimal digits: 400 */
+  CRO_ROUTE_BAD_PATH = -2    /* a '%' without two hexadecimal digits, or %00: 400 */
 } cro_route_answer;
 
 /* The common case: the most specific route for method and path. HEAD falls back to

@@ -103,6 +103,15 @@ static bool answers_itself(const cro_server *server, const cro_server_call *call
   return call->status == 204 ? !server->options.options : !server->options.misses;
 }
 
+/* A path that cannot be read was sent by nobody who means well, or by somebody broken:
+ * with HTTP/1 the connection ends. */
+static void note_bad_path(cro_server *server, cro_request *request)
+{
+  request->keep_alive = false;
+  if (server->ops->refused != NULL)
+    server->ops->refused(server->arg, request->conn, 400, "malformed path");
+}
+
 /* --- the stage ----------------------------------------------------------------------
  */
 
@@ -124,6 +133,8 @@ static int app_push(cro_stage *stage, const void *message)
     return 0;
   }
   cro_server_route(server, request, &call);
+  if (call.hit == CRO_HIT_MISS && call.status == 400)
+    note_bad_path(server, request);
   if (answers_itself(server, &call))
     answer_miss(request, call.status, call.allowed);
   else

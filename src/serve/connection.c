@@ -280,7 +280,7 @@ void serve_accept(cro_server *server, cro_tcp *tcp)
     cro_tcp_conn(tcp)->ops->abort(cro_tcp_conn(tcp));
 }
 
-static void answer_too_many(cro_tcp *tcp)
+void cro_server_turn_away(cro_tcp *tcp)
 {
   static const cro_bytes answer = CRO_B_INIT("HTTP/1.1 503 Service Unavailable\r\n"
                                              "Content-Type: text/plain\r\n"
@@ -293,6 +293,7 @@ static void answer_too_many(cro_tcp *tcp)
   cro_pipeline_attach(cro_tcp_source(tcp), cro_tcp_conn(tcp));
   cro_tcp_patient(tcp, true); /* the request is still to come */
   (void)cro_emit(cro_tcp_source(tcp), &answer);
+  cro_tcp_conn(tcp)->ops->close(cro_tcp_conn(tcp));
 }
 
 /* Without a handshake there are no words that the client would understand. */
@@ -304,8 +305,9 @@ void serve_refuse(cro_server *server, cro_tcp *tcp)
   if (server->ops->refused != NULL)
     server->ops->refused(server->arg, conn, 503, "too many connections");
   if (server->options.tls == NULL && server->options.versions != CRO_SERVE_HTTP2)
-    answer_too_many(tcp);
-  conn->ops->close(conn);
+    cro_server_turn_away(tcp);
+  else
+    conn->ops->close(conn);
 }
 
 void serve_drain_conn(serve_app *app)

@@ -118,6 +118,9 @@ const cro_http_timeouts *cro_server_timeouts(const cro_server *server);
 /* "localhost:8080": where it was told to listen, for messages. */
 void cro_server_describe(const cro_server *server, char *out, size_t room);
 
+/* One connection too many, in the clear: 503 in HTTP/1, and closed. */
+void cro_server_turn_away(cro_tcp *tcp);
+
 /* Only when nothing listens and no connection is left, or it never started. */
 void cro_server_destroy(cro_server *server);
 

@@ -19,6 +19,7 @@ plans.TCP_LISTEN = {
   reuse_port = "boolean",
   ipv6_only = "boolean",
   fd = rules.fd,
+  limits = rules.limits,
 }
 
 --- Options of connecting over TCP.
@@ -33,7 +34,9 @@ plans.TCP_CONNECT = {
 }
 
 --- Options of listening in the unix family.
-plans.UNIX_LISTEN = { path = rules.path, backlog = rules.backlog, mode = rules.mode, unlink = "boolean" }
+plans.UNIX_LISTEN = {
+  path = rules.path, backlog = rules.backlog, mode = rules.mode, unlink = "boolean", limits = rules.limits,
+}
 
 --- Options of connecting in the unix family.
 plans.UNIX_CONNECT = { path = rules.path, timeout = rules.seconds }

@@ -68,7 +68,14 @@ local function application_part(application, stages, build_options, limits)
   return require("cro.http.bracket").around(application, stages)
 end
 
-local function listener_of(options, speaks)
+--- As a server of the core has it: so many connections, the same unless it is said.
+local CONNECTIONS = 10000
+
+local function listener_of(options, speaks, limits)
+  local bounds = {
+    connections = limits.limits.connections or CONNECTIONS,
+    answer = speaks.versions ~= "2" and "http" or nil,
+  }
   if speaks.tls then
     return require("cro.tls").listener {
       host = not options.path and options.host or nil,
@@ -77,14 +84,20 @@ local function listener_of(options, speaks)
       path = options.path,
       mode = options.mode,
       unlink = options.unlink,
+      nodelay = true,
+      limits = bounds,
       context = speaks.tls,
       handshake_timeout = speaks.handshake_timeout,
     }
   end
   if not options.path then
-    return require("cro.tcp").listener { host = options.host, port = options.port or 0, fd = options.fd }
+    return require("cro.tcp").listener {
+      host = options.host, port = options.port or 0, fd = options.fd, nodelay = true, limits = bounds,
+    }
   end
-  return require("cro.unix").listener { path = options.path, mode = options.mode, unlink = options.unlink }
+  return require("cro.unix").listener {
+    path = options.path, mode = options.mode, unlink = options.unlink, limits = bounds,
+  }
 end
 
 --- The service.
@@ -98,7 +111,7 @@ end
 function composed.pipeline(options, limits, speaks, application, stages, build_options)
   local first = byte_parts("before_parse", options.before_parse)
   local last = byte_parts("after_serialize", options.after_serialize)
-  local parts = composed.join({ listener_of(options, speaks) }, first)
+  local parts = composed.join({ listener_of(options, speaks, limits) }, first)
   limits.http = speaks.versions == "12" and { "1.1", "2" } or speaks.versions == "2" and "2" or "1.1"
   parts[#parts + 1] = message.request_parser(limits)
   parts[#parts + 1] = application_part(application, stages, build_options, limits)

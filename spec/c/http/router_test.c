@@ -199,14 +199,15 @@ static void literals_are_compared_decoded(void)
 
 static void a_bad_escape_anywhere_is_told(void)
 {
-  static const char *const bad[] = { "/a/%", "/a/%4", "/a/%zz", "/%g0/b",
-                                     "/nowhere/%%" };
+  static const char *const bad[] = { "/a/%",        "/a/%4",  "/a/%zz",     "/%g0/b",
+                                     "/nowhere/%%", "/a/%00", "/a/b%00.txt" };
 
   open_router();
   add("/a/{x}", 0);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     CHECK_TEXT("answer -2", find(bad[i]));
   CHECK_TEXT("0 (%41)", find("/a/%41"));
+  CHECK_TEXT("0 (%01%10)", find("/a/%01%10"));
   close_router();
 }
 
