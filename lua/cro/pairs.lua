@@ -7,6 +7,10 @@
 --- Under such a LuaJIT crolua's `pairs` and `next` are functions in Lua, for which the
 --- instruction is never used. A loop then costs three to four times as much per entry.
 ---
+--- They are not compiled either: what its machine code calls for `next` answers with an
+--- address, of which a trace that needs many registers may keep the lower half (`xchg eax,
+--- edx` behind lj_vm_next), and crash.
+---
 --- Loaded by `cro.boot` before anything else; gives back nothing.
 local next, type, error = next, type, error
 
@@ -31,6 +35,8 @@ local function next_entry(t, key)
 end
 
 if is_affected() then
+  jit.off(step)
+  jit.off(next_entry)
   rawset(_G, "pairs", all_pairs)
   rawset(_G, "next", next_entry)
 end

@@ -81,6 +81,20 @@ describe("routes in a composed pipeline #loop", function()
     assert.same({ "got 1", "got 2", "got 3" }, got)
   end)
 
+  it("says what is wrong with an answer that nobody waits for", function()
+    service = http.server {
+      host = "127.0.0.1", port = 0,
+      application = cro.map(http.Request, http.Response, function() return http.Response { status = 200 } end),
+    }
+    service:start()
+    local reports = {}
+    cro.on_error(function(err) reports[#reports + 1] = tostring(err) end)
+    assert.is_false((pcall(ask, "GET", "/")))
+    cro.on_error(nil)
+    assert.equal(1, #reports)
+    assert.matches("^http.response_serializer: this response answers no request that waits for one", reports[1])
+  end)
+
   it("has one parser and one serializer", function()
     local App = cro.map(http.Request, http.Response, function(request) return request.response end)
     local first = cro.compose { http.request_parser(), App, http.response_serializer() }

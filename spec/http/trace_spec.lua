@@ -12,7 +12,7 @@ local App = cro.transform {
   end,
 }
 local service = http.server {
-  host = "127.0.0.1", port = 0, label = "Spec", http = arg[2] == "clear" and { "1.1", "2" } or nil,
+  host = "127.0.0.1", port = 0, label = arg[#arg] ~= "unnamed" and "Spec" or nil, http = arg[2] == "clear" and { "1.1", "2" } or nil,
   application = arg[1] == "composed" and App or r.route { r.get("/", function(c) c:text "x" end) },
   tls = arg[2] ~= "clear" and { certificate_file = arg[2], private_key_file = arg[3] } or nil,
 }
@@ -46,7 +46,7 @@ describe("CRO_TRACE of servers #loop", function()
     cro.await(ended)
     local lines = {}
     for _, line in ipairs(cro.await(errors)) do
-      lines[#lines + 1] = line:match "^%[TRACE%(Spec%)%] (.*)$"
+      lines[#lines + 1] = line:match "^%[TRACE%(Spec%)%] (.*)$" or line:match "^%[TRACE%((HTTP%(%d+%)%)%] .*)$"
     end
     return lines
   end
@@ -104,6 +104,17 @@ describe("CRO_TRACE of servers #loop", function()
     for _, line in ipairs(lines) do
       assert.is_nil(line:find("preface", 1, true))
     end
+  end)
+
+  it("names a composed server by the port it has got", function()
+    local certificate, key = identity()
+    local lines = traced("https", "--http1.1", "composed", certificate, key, "unnamed")
+    assert.matches("^HTTP%([1-9]%d*%)%)%] TLS Listener EMIT TCP Connection", lines[1])
+    local label = lines[1]:match "^(HTTP%(%d+%)%)%] )"
+    for _, line in ipairs(lines) do
+      assert.equal(label, line:sub(1, #label))
+    end
+    assert.is_truthy(table.concat(lines, "\n"):find(label .. "Connection SPEAKS HTTP/1.1", 1, true))
   end)
 
   it("shows the frames of pipelines that are composed", function()

@@ -10,9 +10,6 @@ local trace = require "cro.pipeline.trace"
 
 local compositions = {}
 
---- Compiled, it has crashed LuaJIT now and then (docs/decisions/luajit.md has others of its faults).
-jit.off(true, true)
-
 local BODY = "@README.md"
 
 --- Transforms that pass on what comes, at once or later, one for each type.

@@ -8,9 +8,6 @@
 --- `random(n)` is an integer from 1 to n.
 local property = {}
 
---- Compiled, it has crashed LuaJIT now and then (docs/decisions/luajit.md has others of its faults).
-jit.off(true, true)
-
 local RUNS = tonumber(os.getenv "PROPERTY_RUNS") or 100
 local MAX_SHRINKS = 500
 

@@ -120,6 +120,9 @@ function composed.pipeline(options, limits, speaks, application, stages, build_o
   parts.label = options.label or options.path and "HTTP(unix)" or ("HTTP(%d)"):format(options.port or 0)
   local service = require("cro.pipeline").compose(parts)
   service.tls = speaks.tls
+  if not options.label and not options.path then
+    service.settings.label_of = function(_, port) return port and ("HTTP(%d)"):format(port) end
+  end
   function service.reload_tls() return composed.reload(speaks.tls) end
   return service
 end

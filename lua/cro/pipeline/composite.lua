@@ -80,7 +80,7 @@ local end_of_group = composite.end_of_group
 ---@return cro.Supply
 function composite.traced(run, part, messages)
   if not run.traced or part.kind == "sink" then return messages end
-  return trace.supply(messages, run.label, part.name, part.produces)
+  return trace.supply(messages, run, part.name, part.produces)
 end
 
 --- Passes a supply through parts[first..last].

@@ -102,7 +102,7 @@ local function incoming(self, run)
   local messages = type_.incoming(run.connection)
   if not run.box or not drains_itself(self.inner) then messages = until_drained(messages, run.draining) end
   if not run.traced then return messages end
-  return trace.supply(messages, run.label, type_.name, type_.produces)
+  return trace.supply(messages, run, type_.name, type_.produces)
 end
 
 local function replier(self, run)

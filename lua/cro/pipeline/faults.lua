@@ -74,6 +74,15 @@ function faults.wrong_message(name, wanted, value)
     name, types.name_of(wanted), options.show(value)), { component = name })
 end
 
+--- The error for an answer that nobody waits for. It names no places: messages come at run time.
+---@package
+---@param name string of the part that was given it
+---@return cro.Error
+function faults.unasked(name)
+  return errors.new("pipeline", ("%s: this response answers no request that waits for one: was it emitted twice, "
+    .. "or made without request = ...?"):format(name), { component = name })
+end
+
 --- No parts at all.
 ---@package
 function faults.empty()

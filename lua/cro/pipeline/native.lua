@@ -101,7 +101,11 @@ function Bridge:push(message, unwrap)
     taken, err = self.chain:push(value)
   end
   if taken == nil then
-    if err == "type" then err = faults.wrong_message(self.first.name, self.first.consumes, message) end
+    if err == "type" then
+      err = faults.wrong_message(self.first.name, self.first.consumes, message)
+    elseif err.kind == "state" then
+      err = faults.unasked(self.first.name)
+    end
     return self:finish(err)
   end
   if taken or self.ended then return end

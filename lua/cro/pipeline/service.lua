@@ -63,7 +63,11 @@ local function carry(self, bound, tapped)
   local run = composite.new_run(self.settings)
   run.draining = self.draining
   return function(block)
-    local source = component.opened(parts[1], bound)
+    local label_of = self.settings.label_of
+    local source = component.opened(parts[1], function(host, port)
+      if label_of then run.label = label_of(host, port) or run.label end
+      bound(host, port)
+    end)
     local messages = require("cro.pipeline.connection").until_drained(source, run.draining)
     messages = composite.traced(run, parts[1], messages)
     block.whenever(composite.flow(parts, 2, #parts, messages, run), ignore)

@@ -60,20 +60,20 @@ end
 
 --- A supply like `messages` that shows what passes.
 ---@param messages cro.Supply
----@param label string
+---@param run { label: string } the label of the moment is shown: that of a port is known later
 ---@param name string of the component that made the messages
 ---@param type_ any their type
 ---@return cro.Supply
-function trace.supply(messages, label, name, type_)
+function trace.supply(messages, run, name, type_)
   local reactive = require "cro.reactive"
   return reactive.supply(function(block)
     block.whenever(messages, function(message)
-      trace.event(label, name, "EMIT", types.trace(type_, message))
+      trace.event(run.label, name, "EMIT", types.trace(type_, message))
       block.emit(message)
     end):last(function()
-      trace.event(label, name, "DONE")
+      trace.event(run.label, name, "DONE")
     end):quit(function(err)
-      trace.event(label, name, "QUIT", error_text(err))
+      trace.event(run.label, name, "QUIT", error_text(err))
       error(err, 0)
     end)
   end)
