@@ -1,4 +1,5 @@
 /* Bodies that come: held by the request, paid for by the peer's windows. */
+#include "base/check.h"
 #include "base/err.h"
 #include "http/h2_session.h"
 
@@ -17,6 +18,33 @@ static size_t kept(const cro_h2_stream *stream)
   return body->held.len > slack ? (size_t)(body->held.len - slack) : 0;
 }
 
+static size_t owed_by_all(const cro_h2 *h2)
+{
+  size_t sum = 0;
+
+  for (cro_list *at = h2->streams.next; at != &h2->streams; at = at->next)
+    sum += CRO_CONTAINER(at, cro_h2_stream, node)->owed;
+  return sum;
+}
+
+/* nghttp2 tells the peer of what was given back once that is half the connection's
+ * window. Where streams that nobody reads hold more than half, it never would be, and
+ * what is read would wait for them: told here, when the window has nearly closed. */
+void cro_h2_credit_rest(cro_h2 *h2)
+{
+  enum { least = 16 * 1024 };
+  int32_t all = nghttp2_session_get_effective_local_window_size(h2->session);
+  int32_t used = nghttp2_session_get_effective_recv_data_length(h2->session);
+  size_t held;
+
+  if (h2->state != CRO_H2_OPEN || used <= all - all / 4)
+    return;
+  held = owed_by_all(h2);
+  if ((size_t)used >= held + least)
+    (void)cro_h2_must(h2, nghttp2_submit_window_update(h2->session, NGHTTP2_FLAG_NONE,
+                                                       0, used - (int32_t)held));
+}
+
 static void consume(cro_h2_stream *stream, size_t len)
 {
   cro_h2 *h2 = stream->h2;
@@ -24,7 +52,8 @@ static void consume(cro_h2_stream *stream, size_t len)
                ? nghttp2_session_consume_connection(h2->session, len)
                : nghttp2_session_consume(h2->session, stream->id, len);
 
-  (void)cro_h2_must(h2, rc);
+  if (cro_h2_must(h2, rc) == 0)
+    cro_h2_credit_rest(h2);
   if (!h2->reading && h2->state == CRO_H2_OPEN &&
       nghttp2_session_want_write(h2->session) != 0)
     cro_h2_flush_later(h2);
@@ -134,8 +163,10 @@ void cro_h2_body_end(cro_h2_stream *stream)
   if (stream->released || stream->lingers)
     return;
   if (stream->owed > 0 && body->wanted) {
-    consume(stream, stream->owed);
+    size_t owed = stream->owed;
+
     stream->owed = 0;
+    consume(stream, owed);
   }
   cro_body_end(body);
 }

@@ -235,6 +235,7 @@ void cro_h2_reset(cro_h2_stream *stream, uint32_t code, int err);
 
 /* Gives the peer as much of its window back as there is room for. */
 void cro_h2_credit(cro_h2_stream *stream);
+void cro_h2_credit_rest(cro_h2 *h2); /* what is free of the connection's window */
 
 /* Some of the body; the end of it. */
 void cro_h2_body_put(cro_h2_stream *stream, cro_bytes part);

@@ -119,15 +119,17 @@ static int why_closed(const cro_h2_stream *stream)
 void cro_h2_stream_closed(cro_h2_stream *stream)
 {
   cro_h2 *h2 = stream->h2;
+  size_t owed;
 
   stream->closed = true;
   forget(stream);
   stream->err = why_closed(stream);
   cro_h2_has_no_data(stream);
-  if (stream->owed > 0)
-    (void)cro_h2_must(h2,
-                      nghttp2_session_consume_connection(h2->session, stream->owed));
+  owed = stream->owed;
   stream->owed = 0;
+  if (owed > 0 &&
+      cro_h2_must(h2, nghttp2_session_consume_connection(h2->session, owed)) == 0)
+    cro_h2_credit_rest(h2);
   h2->promised -= stream->request->pushed;
   cro_list_remove(&stream->todo);
   cro_list_push(&h2->ended, &stream->todo);

@@ -3,6 +3,8 @@
 #include "support/h2_rig.h"
 #include "support/test.h"
 
+#include <stdio.h>
+
 static void a_session_greets(void)
 {
   h2_rig rig;
@@ -209,6 +211,47 @@ static void a_window_opens_for_who_takes_nothing_before_it_has_all(void)
   h2_rig_close(&rig);
 }
 
+static void keep_unread(h2_peer *peer, cro_request *request)
+{
+  (void)peer;
+  (void)request;
+}
+
+/* 14 of the 16 windows that make up the connection's are held; the rest goes round. */
+static void bodies_that_nobody_reads_do_not_hold_up_one_that_is_read(void)
+{
+  cro_buf taken = { 0 };
+  h2_rig rig;
+
+  h2_rig_greet(&rig);
+  rig.peer.handler = keep_unread;
+  for (int id = 1; id < 1 + 2 * 14; id += 2) {
+    char script[100];
+
+    (void)snprintf(script, sizeof script,
+                   "headers %d eh post; data %d fill:16384; data %d fill:16384; "
+                   "data %d fill:16384; data %d fill:16384",
+                   id, id, id, id, id);
+    peer_play(&rig.peer, script);
+  }
+  rig.peer.handler = keep;
+  peer_play(&rig.peer, "headers 29 eh post");
+  CHECK_INT(0, cro_body_want(&kept(&rig)->body, UINT64_MAX, 65536));
+  for (int i = 0; i < 64 && peer_is_open(&rig.peer); i++) {
+    peer_forget(&rig.peer);
+    for (int n = 0; n < 4; n++) {
+      peer_play(&rig.peer, "data 29 fill:16384");
+      cro_body_take(&kept(&rig)->body, &taken);
+      peer_turn(&rig.peer);
+    }
+  }
+  CHECK(peer_is_open(&rig.peer)); /* it kept to what it was told */
+  CHECK_INT(64 * 65536, kept(&rig)->body.received);
+  cro_buf_free(&taken);
+  let_go(&rig);
+  h2_rig_close(&rig);
+}
+
 static void more_than_the_window_is_reset(void)
 {
   h2_rig rig;
@@ -253,4 +296,5 @@ TEST_MAIN(CASE(a_session_greets), CASE(a_request_is_answered),
           CASE(what_is_not_complete_is_reset),
           CASE(a_window_opens_when_the_body_is_taken),
           CASE(a_window_opens_for_who_takes_nothing_before_it_has_all),
+          CASE(bodies_that_nobody_reads_do_not_hold_up_one_that_is_read),
           CASE(more_than_the_window_is_reset), CASE(a_drain_takes_two_goaways))
