@@ -160,6 +160,26 @@ describe("http.server over TLS #loop", function()
     first:close()
   end)
 
+  it("negotiates with nobody again, however often they ask, and serves the others meanwhile", function()
+    start {}
+    local flood, used = {}, os.clock()
+    for i = 1, 8 do
+      local command = "{ sleep 0.2; yes R | head -2000; } 2>/dev/null | timeout 10 openssl s_client -tls1_2 -connect 127.0.0.1:%d 2>&1"
+      flood[i] = cro.start(function() return run("sh", "-c", command:format(port)).stdout end)
+    end
+    for _ = 1, 10 do
+      assert.equal("TLSv1.3", ask(url).tls)
+      cro.sleep(0.05)
+    end
+    for i = 1, 8 do
+      local _, asked = cro.await(flood[i]):gsub("RENEGOTIATING", "")
+      assert.is_true(asked >= 1)
+      assert.matches("no renegotiation", cro.await(flood[i]))
+    end
+    assert.is_true(os.clock() - used < 3)
+    assert.equal(0, service:stats().running)
+  end)
+
   it("lets what runs come to its end when it stops, over either version", function()
     for _, version in ipairs { "--http1.1", "--http2" } do
       start {}

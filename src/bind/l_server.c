@@ -228,6 +228,16 @@ static void on_no_handshake(void *arg, cro_conn *conn, const char *why, uint64_t
   fputc('\n', stderr);
 }
 
+static bool on_handshake_failed(void *arg, cro_conn *conn, int err)
+{
+  lcro_server *server = arg;
+
+  if (server->failing == NULL)
+    return false;
+  lcro_failing_tell(server->failing, conn, err);
+  return true;
+}
+
 static void on_starved(void *arg, int err)
 {
   (void)arg;
@@ -251,6 +261,7 @@ static const cro_server_ops server_ops = {
   .request = on_request,
   .refused = on_refused,
   .shaken = on_shaken,
+  .handshake_failed = on_handshake_failed,
   .no_handshake = on_no_handshake,
   .starved = on_starved,
   .clamped = on_clamped,
@@ -359,6 +370,7 @@ static int l_core_server(lua_State *L)
   if (server->tally == NULL)
     return luaL_error(L, "not enough memory");
   read_options(L, &options);
+  server->failing = lcro_failing_create(L, app, 1);
   read_application(L, server, &options);
   rc = cro_server_create(&server->server, app->loop, &options, &server_ops, server);
   if (rc != 0)
@@ -525,6 +537,8 @@ static int l_server_gc(lua_State *L)
   server->server = NULL;
   leave_tally(server);
   cro_list_remove(&server->node);
+  lcro_failing_drop(L, server->failing);
+  server->failing = NULL;
   lcro_release(L, &server->application);
   lcro_release(L, &server->handlers);
   lcro_release(L, &server->conditional);

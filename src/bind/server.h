@@ -5,14 +5,23 @@
 
 #include "bind/exchange.h"
 
+/* Who is told of handshakes that fail: the function in the field "on_handshake_error"
+ * of the options; NULL when there is none. See l_server_tls.c. Raises. */
+typedef struct lcro_failing lcro_failing;
+lcro_failing *lcro_failing_create(lua_State *L, lcro_app *app, int options);
+void lcro_failing_drop(lua_State *L, lcro_failing *self); /* NULL is harmless */
+/* By the loop; calls nobody itself. */
+void lcro_failing_tell(lcro_failing *self, cro_conn *conn, int err);
+
 struct lcro_server {
   lcro_app *app;
   cro_server *server;
   int application; /* refs: the table given, and members looked at per request */
   int handlers;
   int conditional, miss, enter;
-  int router; /* anchors the router's box */
-  int self;   /* the box, while anything runs */
+  int router;            /* anchors the router's box */
+  int self;              /* the box, while anything runs */
+  lcro_failing *failing; /* or NULL */
   lcro_tally *tally;
   cro_list node; /* in app->servers */
 };

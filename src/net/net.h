@@ -209,8 +209,9 @@ struct cro_tcp {
   uint64_t stalled_at;     /* bytes left when `stall` was armed */
   uint64_t over, over_max; /* pushed although it was full; and the most */
   uint64_t pushed, sent;
-  cro_list flushes; /* of net_flush */
-  net_text *texts;  /* peer, local; made when first asked for */
+  cro_list flushes;   /* of net_flush */
+  cro_list *unmarked; /* the first of these whose bytes are with the layer; or NULL */
+  net_text *texts;    /* peer, local; made when first asked for */
   net_address peer;
   union {
     uv_handle_t handle;

@@ -233,17 +233,14 @@ static int write_through(cro_tcp *tcp, cro_bytes bytes)
 /* What is waited for has left the layer: now the socket has to send all it holds. */
 static void mark_flushes(cro_tcp *tcp)
 {
-  cro_list *node = tcp->flushes.next;
+  while (tcp->unmarked != NULL) {
+    net_flush *flush = CRO_CONTAINER(tcp->unmarked, net_flush, node);
 
-  for (; node != &tcp->flushes; node = node->next) {
-    net_flush *flush = CRO_CONTAINER(node, net_flush, node);
-
-    if (flush->marked)
-      continue;
     if (flush->above > tcp->layer->passed)
       return;
     flush->mark = tcp->pushed;
     flush->marked = true;
+    tcp->unmarked = flush->node.next != &tcp->flushes ? flush->node.next : NULL;
   }
 }
 
@@ -265,6 +262,7 @@ void cro_tcp_flushes_fail(cro_tcp *tcp, int err)
 {
   cro_list *node;
 
+  tcp->unmarked = NULL;
   while ((node = cro_list_shift(&tcp->flushes)) != NULL) {
     net_flush *flush = CRO_CONTAINER(node, net_flush, node);
     net_flush due = *flush;
@@ -289,6 +287,8 @@ int cro_tcp_on_flushed(cro_tcp *tcp, void (*fn)(void *arg, int err), void *arg)
     flush->marked = false;
   }
   cro_list_push(&tcp->flushes, &flush->node);
+  if (!flush->marked && tcp->unmarked == NULL)
+    tcp->unmarked = &flush->node;
   cro_tcp_mark_dirty(tcp);
   return 0;
 }

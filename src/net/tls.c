@@ -13,7 +13,7 @@
 static void trace_failure(const net_tls *self)
 {
   const char *why = self->why != NULL ? self->why : cro_err_text(self->layer.err);
-  const char *label = self->conn->label != NULL ? self->conn->label : "anon";
+  const char *label = net_tls_label(self);
 
   cro_trace_write(cro_bytes_of(label), cro_bytes_of("TLS Handshake"), "QUIT",
                   cro_bytes_of(why));

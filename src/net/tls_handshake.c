@@ -149,7 +149,7 @@ static void watch(net_tls *self)
 static void trace(net_tls *self)
 {
   const cro_tls_info *info = &self->info;
-  const char *label = self->conn->label != NULL ? self->conn->label : "anon";
+  const char *label = net_tls_label(self);
   char text[512];
   int n;
 

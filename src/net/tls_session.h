@@ -107,6 +107,15 @@ int net_tls_fail(net_tls *self, int err);
 /* The same for what OpenSSL has in its queue, with the reason in words. */
 int net_tls_fault(net_tls *self);
 
+/* Of traces: that of the connection, or what hands connections to who gives them one.
+ */
+static inline const char *net_tls_label(const net_tls *self)
+{
+  if (self->conn->label != NULL)
+    return self->conn->label;
+  return self->server ? "TLS Listener" : "TLS Connector";
+}
+
 /* tls_handshake.c: one step with what is in `in`; 0 or a cro_err. */
 int net_tls_shake(net_tls *self);
 /* The deadline is the pipeline's again. */

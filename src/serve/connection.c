@@ -159,6 +159,9 @@ static void tell_failure(serve_conn *self, int err)
   const char *why = cro_tls_why(self->tcp);
   uint64_t now = conn->ops->now(conn) + 1; /* never 0 */
 
+  if (server->ops->handshake_failed != NULL &&
+      server->ops->handshake_failed(server->arg, conn, err))
+    return;
   if (server->ops->no_handshake == NULL || only_left(err))
     return;
   if (server->told_at != 0 && now - server->told_at < tell_every) {

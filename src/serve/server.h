@@ -42,7 +42,10 @@ typedef struct cro_server_ops {
   void (*refused)(void *arg, cro_conn *conn, int status, const char *reason);
   /* A TLS handshake is over: agreed, or failed. May be NULL. */
   void (*shaken)(void *arg, bool agreed);
-  /* A TLS handshake has failed, in words; at most once per 10 s, with how many more
+  /* A TLS handshake has failed; cro_tls_why says more. False: the owner does not care,
+   * no_handshake is told. May be NULL. */
+  bool (*handshake_failed)(void *arg, cro_conn *conn, int err);
+  /* The same in words; at most once per 10 s, with how many more
    * have failed since the last time. A client that only went away is not told of. May
    * be NULL. */
   void (*no_handshake)(void *arg, cro_conn *conn, const char *why, uint64_t more);

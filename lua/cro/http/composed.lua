@@ -88,6 +88,7 @@ local function listener_of(options, speaks, limits)
       limits = bounds,
       context = speaks.tls,
       handshake_timeout = speaks.handshake_timeout,
+      on_handshake_error = options.on_handshake_error,
     }
   end
   if not options.path then

@@ -47,6 +47,7 @@ local KEYS = {
   h2 = "table",
   tls = protocols.KEYS.tls,
   ssl = protocols.KEYS.ssl,
+  on_handshake_error = "callable",
   http = protocols.KEYS.http,
   label = "string",
   server_header = "string",
@@ -240,6 +241,8 @@ local function application_of(value)
   return part
 end
 
+local function name_of_server() return "http.server" end
+
 local function native_options(options, limits, speaks, app)
   limits.timeouts.tls_handshake = speaks.handshake_timeout or limits.timeouts.tls_handshake
   return {
@@ -255,6 +258,8 @@ local function native_options(options, limits, speaks, app)
     timeouts = limits.timeouts,
     h2 = limits.h2,
     tls = speaks.tls and speaks.tls.box or nil,
+    on_handshake_error = options.on_handshake_error
+      and require("cro.tls.handshake").reporter(name_of_server, options.on_handshake_error) or nil,
     versions = speaks.versions,
     application = app,
   }
@@ -282,6 +287,8 @@ end
 --- - `allowed_methods`: refuses all others with 501
 --- - `tls` (or `ssl`): certificates; a table of options (see cro.tls.options), or what
 ---   `cro.tls.context` makes
+--- - `on_handshake_error`: called with the error of each handshake that fails, `err.address` is
+---   whose; without it stderr says so, once in ten seconds at most
 --- - `http`: "1.1", "2" or a list of both; default with `tls` both, chosen by ALPN; without
 ---   "1.1". "2" without `tls` is for clients that know beforehand
 --- - `limits`, `timeouts`, `h2`: see cro.http.settings
@@ -297,6 +304,9 @@ function server.new(given)
     errors.misuse 'http.server: option "path" goes without "port" and "fd": a server listens in one place'
   end
   local limits, speaks = settings.check("http.server", options), protocols.check("http.server", options)
+  if options.on_handshake_error and not speaks.tls then
+    errors.misuse 'http.server: option "on_handshake_error" is told of handshakes of TLS: give tls, too'
+  end
   local application, stages = application_of(options.application), stages_of(options)
   local build_options = build_options_of(options, limits, stages)
   if not router.is_routes(application) or options.before_parse or options.after_serialize then

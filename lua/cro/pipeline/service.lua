@@ -51,6 +51,7 @@ function service.new(parts, settings)
     job = false, -- the promise of the running pipeline
     draining = false, -- kept when input is to end
     drained = false, -- what `stop` has returned
+    source = false, -- what its first part has made, while it runs
     host = nil, -- where it listens
     port = nil,
   }, metatable_for(settings.service_type))
@@ -68,6 +69,7 @@ local function carry(self, bound, tapped)
       if label_of then run.label = label_of(host, port) or run.label end
       bound(host, port)
     end)
+    self.source = source
     local messages = require("cro.pipeline.connection").until_drained(source, run.draining)
     messages = composite.traced(run, parts[1], messages)
     block.whenever(composite.flow(parts, 2, #parts, messages, run), ignore)
@@ -101,7 +103,7 @@ local function raise_at_caller(self, err)
 end
 
 local function forget(self)
-  self.job, self.host, self.port = false, nil, nil
+  self.job, self.source, self.host, self.port = false, false, nil, nil
 end
 
 --- Reports the failure of a service that nobody is stopping.
@@ -141,6 +143,22 @@ end
 ---@return string|nil host nil when it is not started or its source does not bind
 ---@return integer|nil port
 function Service:address() return self.host, self.port end
+
+--- Reads certificates, keys and CAs again, of a service whose first part is `tls.listener`; as
+--- a change of a file does within seconds. Whoever shakes hands from then on is shown what
+--- they hold; connections that are open go on.
+---@return cro.Promise of true; broken with what is wrong, while all stays as it was
+function Service:reload_tls()
+  local source = self.source
+  if not source then
+    errors.misuse "service:reload_tls: this service is not started; certificates are read when it is"
+  end
+  if not source.reload_tls then
+    errors.misuse(("service:reload_tls: %s, its first part, has no certificates; that of cro.tls.listener has"):format(
+      self.flow_parts[1].name))
+  end
+  return source:reload_tls()
+end
 
 --- The promise that is settled when the service has ended, by itself or stopped: broken
 --- with what ended it when it failed.

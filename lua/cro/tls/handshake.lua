@@ -8,8 +8,28 @@ local handshake = {}
 --- Seconds in which one failed handshake of a listener is reported.
 local QUIET = 10
 
+--- Calls of a script's function that may be under way at once; what fails meanwhile is not told.
+local MOST = 64
+
 --- What says nothing about this side: port scanners, health checks, impatient clients.
 local COMMON = { eof = true, reset = true, broken_pipe = true, timeout = true, closed = true }
+
+--- Calls the script's function on a fiber of its own, so that one that waits keeps nobody
+--- waiting, and one that raises is reported.
+local function telling(name, handler)
+  local running = 0
+  local function call(err)
+    local ok, failure = pcall(handler, err)
+    running = running - 1
+    if ok or errors.is_unwinding(failure) then return end
+    require("cro.report").unhandled(failure, { what = "on_handshake_error of " .. name() })
+  end
+  return function(err)
+    if running >= MOST then return end
+    running = running + 1
+    fiber.run_now(function() call(err) end)
+  end
+end
 
 --- What is called for each handshake that fails at a listener: the script's function, or
 --- one that says so on stderr, no more than once in ten seconds.
@@ -17,9 +37,7 @@ local COMMON = { eof = true, reset = true, broken_pipe = true, timeout = true, c
 ---@param handler nil|fun(err: cro.Error)
 ---@return fun(err: cro.Error, more: integer)
 function handshake.reporter(name, handler)
-  if handler then
-    return function(err) handler(err) end
-  end
+  if handler then return telling(name, handler) end
   local last, silent = -math.huge, 0
   return function(err, more)
     silent = silent + more

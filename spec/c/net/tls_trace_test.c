@@ -69,7 +69,7 @@ static void both_sides_of_the_layer_and_the_handshake_are_shown(void)
   (void)unsetenv("CRO_TRACE");
   CHECK_INT(1, count(text, "[TRACE(shop)] TLS Handshake DONE TLSv1.3 TLS_AES_128_GCM_"
                            "SHA256 ALPN h2 SNI localhost\n"));
-  CHECK_INT(1, count(text, "[TRACE(anon)] TLS Handshake DONE"));
+  CHECK_INT(1, count(text, "[TRACE(TLS Connector)] TLS Handshake DONE"));
   CHECK(count(text, "[TRACE(shop)] tcp source EMIT TCP Message\n  17 03 03 ") >= 1);
   CHECK_INT(1, count(text, "[TRACE(shop)] TLS Decrypt EMIT TCP Message\n  68 65 6c 6c "
                            "6f "));
@@ -92,8 +92,9 @@ static void a_handshake_that_fails_says_why(void)
   UNTIL(e.loop, e.server.closed == 1 && e.client.closed == 1);
   text = end_capture();
   (void)unsetenv("CRO_TRACE");
-  CHECK_INT(1, count(text, "[TRACE(anon)] TLS Handshake QUIT the certificate is for "
-                           "localhost, 127.0.0.1, not for elsewhere\n"));
+  CHECK_INT(1, count(text,
+                     "[TRACE(TLS Connector)] TLS Handshake QUIT the certificate is for "
+                     "localhost, 127.0.0.1, not for elsewhere\n"));
   CHECK_INT(1,
             count(text, "TLS Handshake QUIT the peer sent alert: bad certificate\n"));
   tls_ends_close(&e);
