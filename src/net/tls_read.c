@@ -79,6 +79,7 @@ static int decrypt(net_tls *self, cro_buf *out)
   while (has_more(self) && out->cap - out->len >= net_tls_record) {
     size_t n = 0;
 
+    net_tls_forget_errors();
     if (!SSL_read_ex(self->ssl, out->at + out->len, out->cap - out->len, &n))
       return why_nothing(self);
     out->len += n;

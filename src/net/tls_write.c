@@ -43,6 +43,7 @@ static int encrypt(net_tls *self, cro_bytes bytes)
   size_t n;
 
   while (bytes.len > 0) { /* once, or once per record: as the context will have it */
+    net_tls_forget_errors();
     if (!SSL_write_ex(self->ssl, bytes.at, bytes.len, &n))
       return net_tls_fault(self);
     (void)cro_bytes_take(&bytes, n);

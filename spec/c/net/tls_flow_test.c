@@ -5,6 +5,8 @@
 #include "support/tls_ends.h"
 #include "support/tls_rig.h"
 
+#include <openssl/err.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 
 static cro_tls_context *server_context, *client_context;
@@ -63,6 +65,33 @@ static void a_full_pipeline_is_left_alone_until_it_resumes(void)
   }
   CHECK_INT(300000, rig.server.probe.got.len);
   check_pattern(rig.server.probe.got.at, rig.server.probe.got.len);
+  end(&rig);
+}
+
+/* As a call of OpenSSL leaves one that nobody has asked about. */
+static void leave_an_error(void)
+{
+  ERR_raise(ERR_LIB_X509, X509_R_CERT_ALREADY_IN_HASH_TABLE);
+}
+
+static void errors_of_others_are_not_its_own(void)
+{
+  tls_rig rig = { 0 };
+
+  begin(&rig);
+  (void)probe_send(&rig.client.probe, (cro_bytes){ pattern, 50000 });
+  tls_rig_turn(&rig);
+  for (size_t moved = 1; moved > 0; tls_rig_turn(&rig)) {
+    leave_an_error();
+    moved = tls_rig_move(&rig, &rig.client, 777);
+  }
+  CHECK_INT(50000, rig.server.probe.got.len);
+  CHECK(!rig.server.tls->failed);
+  leave_an_error();
+  (void)probe_send(&rig.server.probe, (cro_bytes){ pattern, 50000 });
+  tls_rig_run(&rig, 777);
+  CHECK_INT(50000, rig.client.probe.got.len);
+  ERR_clear_error();
   end(&rig);
 }
 
@@ -296,6 +325,7 @@ static void renegotiation_is_refused(void)
 }
 
 TEST_MAIN(CASE(a_full_pipeline_is_left_alone_until_it_resumes),
+          CASE(errors_of_others_are_not_its_own),
           CASE(an_end_waits_behind_what_is_held), CASE(a_cut_waits_behind_what_is_held),
           CASE(a_push_that_fails_closes_behind_what_is_queued),
           CASE(what_came_before_the_pipeline_was_linked_waits_for_it),
