@@ -113,6 +113,25 @@ describe("http.server over TLS #loop", function()
     assert.equal(1, service:stats().tls_failed)
   end)
 
+  it("reads a certificate once for all requests that come with it", function()
+    local seen = {}
+    local shows = r.route { r.get("/", function(c)
+      seen[#seen + 1] = c.tls.peer
+      c:no_content()
+    end) }
+    start({ application = shows }, { verify = "require", ca_file = certificates.ca() })
+    local function come(name)
+      local who = certificates.issue { name = name, names = "DNS:" .. name, usage = "clientAuth" }
+      curl("--cert", who.certificate_file, "--key", who.private_key_file, url, url)
+    end
+    come "alice"
+    come "bob"
+    assert.equal(4, #seen)
+    assert.same({ "alice", "bob" }, { seen[1].common_name, seen[3].common_name })
+    assert.same({ "DNS:bob" }, seen[3].names)
+    assert.is_true(rawequal(seen[1], seen[2]) and rawequal(seen[3], seen[4]))
+  end)
+
   it("harms nobody with a handshake that fails, and counts it", function()
     local before = cro.stats()
     start {}

@@ -88,14 +88,39 @@ static void push_peer(lua_State *L, const cro_tls_peer *peer)
   set_seconds(L, "not_after", peer->not_after);
 }
 
+/* In the registry, weak: the table of each certificate, by its fingerprint. */
+static const char known_peers[] = "cro.tls_peers";
+
+/* The one that is in use, else a new one. */
+static void push_known_peer(lua_State *L, const cro_tls_peer *peer)
+{
+  lua_getfield(L, LUA_REGISTRYINDEX, known_peers);
+  lcro_pushbytes(L, peer->fingerprint);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    push_peer(L, peer);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -5);
+  }
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
 int lcro_push_tls_peer(lua_State *L, cro_tcp *tcp)
 {
   cro_tls_peer peer;
   int rc = cro_tls_peer_of(tcp, &peer);
 
-  if (rc == 0)
+  if (rc != 0)
+    return rc;
+  if (peer.fingerprint.len > 0)
+    push_known_peer(L, &peer);
+  else
     push_peer(L, &peer);
-  return rc;
+  return 0;
 }
 
 /* connection:tls_peer() -> { subject =, issuer =, common_name =, serial =, fingerprint
@@ -127,6 +152,12 @@ static const luaL_Reg connection_methods[] = {
 /* They join the methods that l_tcp.c has given the class. */
 void lcro_open_tls_info(lua_State *L)
 {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, LUA_REGISTRYINDEX, known_peers);
   luaL_getmetatable(L, lcro_connection_class);
   lua_getfield(L, -1, "__index");
   luaL_register(L, NULL, connection_methods);
