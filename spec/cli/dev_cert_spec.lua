@@ -33,6 +33,17 @@ describe("crolua dev-cert #loop", function()
     assert.matches("curl --cacert " .. folder .. "/d/ca.pem https://localhost", result.out, 1, true)
   end)
 
+  it("names its files without detours", function()
+    program.shell(folder, "mkdir x")
+    for dir, want in pairs {
+      ["."] = "", ["./d/."] = "/d", ["x/.././/d/"] = "/x/../d", [folder .. "//d/./"] = "/d", ["./././e//"] = "/e",
+    } do
+      local result = run("--force --dir " .. dir)
+      assert.equal(0, result.status, result.err)
+      assert.matches(('ca_file = "%s%s/ca.pem"'):format(folder, want), result.out, 1, true)
+    end
+  end)
+
   it("makes what a server can show, and whoever trusts the authority connects", function()
     run "--dir d app.test"
     local listener = cro.tls.listen("127.0.0.1", 0, {

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,10 +46,10 @@ int tls_nomem(cro_tls_fault *fault)
 
 /* --- stamps ----------------------------------------------------------------------- */
 
-static tls_stamp stamp_of(const char *path, const struct stat *about)
+/* Whose path is still to be set. */
+static tls_stamp stamp_of(const struct stat *about)
 {
-  return (tls_stamp){ .path = path,
-                      .there = true,
+  return (tls_stamp){ .there = true,
                       .device = about->st_dev,
                       .inode = about->st_ino,
                       .size = about->st_size,
@@ -60,7 +61,7 @@ static tls_stamp look_at(const char *path)
 {
   struct stat about;
 
-  return stat(path, &about) == 0 ? stamp_of(path, &about) : (tls_stamp){ .path = path };
+  return stat(path, &about) == 0 ? stamp_of(&about) : (tls_stamp){ .there = false };
 }
 
 static bool is_same(const tls_stamp *a, const tls_stamp *b)
@@ -71,7 +72,18 @@ static bool is_same(const tls_stamp *a, const tls_stamp *b)
          a->modified == b->modified;
 }
 
-static int keep(tls_stamps *stamps, tls_stamp stamp, cro_tls_fault *fault)
+static char *copy_of(const char *path)
+{
+  size_t size = strlen(path) + 1;
+  char *copy = cro_alloc(size);
+
+  if (copy != NULL)
+    memcpy(copy, path, size);
+  return copy;
+}
+
+static int keep(tls_stamps *stamps, const char *path, tls_stamp stamp,
+                cro_tls_fault *fault)
 {
   if (stamps->count == stamps->room) {
     size_t room = stamps->room == 0 ? 8 : stamps->room * 2;
@@ -82,13 +94,16 @@ static int keep(tls_stamps *stamps, tls_stamp stamp, cro_tls_fault *fault)
     stamps->at = at;
     stamps->room = room;
   }
+  stamp.path = copy_of(path);
+  if (stamp.path == NULL)
+    return tls_nomem(fault);
   stamps->at[stamps->count++] = stamp;
   return 0;
 }
 
 int tls_stamps_add(tls_stamps *stamps, const char *path, cro_tls_fault *fault)
 {
-  return keep(stamps, look_at(path), fault);
+  return keep(stamps, path, look_at(path), fault);
 }
 
 bool tls_stamps_changed(const tls_stamps *stamps)
@@ -104,6 +119,8 @@ bool tls_stamps_changed(const tls_stamps *stamps)
 
 void tls_stamps_free(tls_stamps *stamps)
 {
+  for (size_t i = 0; i < stamps->count; i++)
+    cro_free(stamps->at[i].path);
   cro_free(stamps->at);
   *stamps = (tls_stamps){ 0 };
 }
@@ -159,7 +176,7 @@ static int read_open(int fd, cro_buf *out, tls_stamps *stamps, const char *what,
 
   if (fstat(fd, &about) != 0)
     return system_fault(fault, what, path, errno);
-  rc = keep(stamps, stamp_of(path, &about), fault);
+  rc = keep(stamps, path, stamp_of(&about), fault);
   if (rc == 0)
     rc = check_kind(&about, what, path, fault);
   if (rc == 0 && cro_buf_reserve(out, (size_t)about.st_size + 1) != 0)

@@ -40,9 +40,9 @@ int tls_nomem(cro_tls_fault *fault);
 /* The same, of something that has failed without a word in OpenSSL's queue; else 0. */
 int tls_silent_fault(cro_tls_fault *fault);
 
-/* What a file was when it was read. `path` is the settings'. */
+/* What a file was when it was read. */
 typedef struct tls_stamp {
-  const char *path;
+  char *path;
   bool there;
   dev_t device;
   ino_t inode;

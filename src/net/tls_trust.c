@@ -86,10 +86,11 @@ static int load_file(tls_trust *out, const char *path, tls_stamps *stamps,
 /* --- a folder --------------------------------------------------------------------- */
 
 /* All that is in it is read now: nothing has to be renamed after hashes, and no
- * handshake waits for a file. What holds no certificate is passed over. */
-static int load_entry(tls_trust *out, const char *folder, const char *name)
+ * handshake waits for a file. What holds no certificate is passed over; each is
+ * watched: one that is written in its place leaves the folder as it was. */
+static int load_entry(tls_trust *out, const char *folder, const char *name,
+                      tls_stamps *stamps)
 {
-  tls_stamps stamps = { 0 }; /* the folder's own will do */
   cro_tls_fault ignored;
   char path[4096];
   cro_buf file;
@@ -97,8 +98,7 @@ static int load_entry(tls_trust *out, const char *folder, const char *name)
 
   if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
     return 0;
-  rc = tls_file_read(&file, &stamps, "ca_path", path, &ignored);
-  tls_stamps_free(&stamps);
+  rc = tls_file_read(&file, stamps, "ca_path", path, &ignored);
   if (rc != 0)
     return rc == CRO_E_NOMEM ? rc : 0;
   rc = add_all(out, &file);
@@ -109,7 +109,7 @@ static int load_entry(tls_trust *out, const char *folder, const char *name)
   return rc;
 }
 
-static int load_entries(tls_trust *out, DIR *dir, const char *path)
+static int load_entries(tls_trust *out, DIR *dir, const char *path, tls_stamps *stamps)
 {
   const struct dirent *entry;
   int count = 0, seen = 0, rc;
@@ -117,7 +117,7 @@ static int load_entries(tls_trust *out, DIR *dir, const char *path)
   while ((entry = readdir(dir)) != NULL && seen++ < folder_max) {
     if (entry->d_name[0] == '.')
       continue;
-    rc = load_entry(out, path, entry->d_name);
+    rc = load_entry(out, path, entry->d_name, stamps);
     if (rc < 0)
       return rc;
     count += rc;
@@ -140,7 +140,7 @@ static int load_folder(tls_trust *out, const char *path, tls_stamps *stamps,
                      errno == ENOTDIR ? "is a file; ca_file is for that"
                                       : cro_err_text(err));
   }
-  rc = load_entries(out, dir, path);
+  rc = load_entries(out, dir, path, stamps);
   (void)closedir(dir);
   if (rc < 0)
     return tls_nomem(fault);

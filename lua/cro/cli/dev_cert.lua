@@ -34,12 +34,22 @@ local function default_dir()
   error("neither HOME nor XDG_CONFIG_HOME says where your files are; give --dir", 0)
 end
 
+--- Without "." and empty names. ".." stays: what is before it may be a link.
+local function tidy(path)
+  local parts = {}
+  for part in path:gmatch "[^/]+" do
+    if part ~= "." then parts[#parts + 1] = part end
+  end
+  return (path:sub(1, 1) == "/" and "/" or "") .. table.concat(parts, "/")
+end
+
 --- As programs in other directories would name it.
 local function absolute(path)
-  if path:sub(1, 1) == "/" then return path end
   local here = os.getenv "PWD"
-  if not here then return path end
-  return here .. "/" .. path:gsub("^%./", "")
+  if path:sub(1, 1) == "/" then return tidy(path) end
+  if here then return tidy(here .. "/" .. path) end
+  local relative = tidy(path)
+  return relative ~= "" and relative or "."
 end
 
 local function names_of(words, client)
@@ -154,7 +164,7 @@ local function made(wanted)
 end
 
 local function run(given, words)
-  local dir = absolute((given.dir or default_dir()):gsub("(.)/+$", "%1"))
+  local dir = absolute(given.dir or default_dir())
   local wanted = files_in(dir, given.client and "client" or "server")
   wanted.names, wanted.client, wanted.days = names_of(words, given.client), given.client, days_of(given.days)
   make_dir(dir)

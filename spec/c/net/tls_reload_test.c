@@ -168,6 +168,30 @@ static void a_folder_that_has_changed_is_noticed(void)
   cro_tls_context_drop(client);
 }
 
+/* Written in its place, which the folder does not show. */
+static void a_file_of_a_folder_that_has_changed_is_noticed(void)
+{
+  tls_cert other = tls_cert_ca("Another CA with a longer name");
+  cro_tls_context *client;
+  cro_tls_fault fault;
+
+  (void)mkdir(tls_certs_path("folder"), 0700);
+  write_leaf("one");
+  (void)tls_certs_chain("folder/one.pem", &ca, NULL);
+  (void)tls_certs_write("folder/README", "no certificate");
+  client = tls_pair_context(
+      &(cro_tls_options){ .ca_path = cro_bytes_of(tls_certs_path("folder")) });
+  CHECK(!cro_tls_context_changed(client));
+  (void)tls_certs_chain("folder/one.pem", &other, NULL);
+  CHECK(cro_tls_context_changed(client));
+  CHECK_INT(0, cro_tls_context_reload(client, &fault));
+  CHECK(!cro_tls_context_changed(client));
+  (void)tls_certs_chain("folder/README", &ca, NULL);
+  CHECK(cro_tls_context_changed(client));
+  cro_tls_context_drop(client);
+  tls_cert_free(&other);
+}
+
 static void a_client_trusts_whom_it_trusts_now(void)
 {
   tls_cert stranger = tls_cert_ca("Strange CA");
@@ -334,6 +358,7 @@ TEST_MAIN(CASE(what_is_read_again_is_shown_from_then_on),
           CASE(half_of_a_new_pair_is_not_taken),
           CASE(handshakes_go_on_with_what_they_began_with),
           CASE(a_folder_that_has_changed_is_noticed),
+          CASE(a_file_of_a_folder_that_has_changed_is_noticed),
           CASE(a_client_trusts_whom_it_trusts_now),
           CASE(reading_again_without_memory_keeps_the_old),
           CASE(keys_are_appended_for_whoever_looks_at_packets),
