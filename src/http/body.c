@@ -91,3 +91,12 @@ void cro_body_take(cro_body *body, cro_buf *out)
   body->held = (cro_buf){ 0 };
   go_on(body);
 }
+
+size_t cro_body_debt(const cro_body *body, uint64_t window)
+{
+  uint64_t room = body->window > window ? body->window - window : 0;
+
+  if (body->wanted && body->window > body->limit)
+    return 0;
+  return body->held.len > room ? (size_t)(body->held.len - room) : 0;
+}

@@ -55,6 +55,12 @@ void cro_body_fail(cro_body *body, int err);
  * be called again to widen. CRO_E_LIMIT at once when more is announced or received. */
 int cro_body_want(cro_body *body, uint64_t limit, size_t window);
 
+/* Of what is held, what is to count against a peer's window of `window` bytes: nothing
+ * while the body as a whole may be held, for its limit bounds it (and what is withheld
+ * of many such bodies would close the window of all); else what is beyond the room that
+ * its reader has in excess of that window. */
+size_t cro_body_debt(const cro_body *body, uint64_t window);
+
 /* Takes what is held into `out` (whose former memory is freed): the body is empty
  * and the protocol goes on. */
 void cro_body_take(cro_body *body, cro_buf *out);

@@ -84,28 +84,24 @@ static void read_slice(cro_h2 *h2, cro_bytes slice)
 }
 
 /* A peer that has ended cannot complete anything; what is complete is answered. */
-static void settle_eof(cro_h2 *h2)
+static void settle_eof(cro_h2_stream *stream, void *arg)
 {
-  cro_list *node, *next;
-
-  for (node = h2->streams.next; node != &h2->streams; node = next) {
-    cro_h2_stream *stream = CRO_CONTAINER(node, cro_h2_stream, node);
-
-    next = node->next;
-    if (stream->finished)
-      cro_h2_reset(stream, NGHTTP2_NO_ERROR, 0);
-    cro_h2_give_held(stream);
-    if (stream->closed || stream->received || stream->released)
-      continue;
-    stream->broken = true;
-    if (stream->tunnel) {
-      cro_h2_body_end(stream);
-    } else if (stream->emitted) {
-      cro_body_fail(&stream->request->body, CRO_E_EOF);
-    } else {
-      cro_list_remove(&stream->todo);
-      cro_h2_reset(stream, NGHTTP2_CANCEL, CRO_E_EOF);
-    }
+  (void)arg;
+  if (stream->h2->state != CRO_H2_OPEN)
+    return;
+  if (stream->finished)
+    cro_h2_reset(stream, NGHTTP2_NO_ERROR, 0);
+  cro_h2_give_held(stream);
+  if (stream->closed || stream->received || stream->released)
+    return;
+  stream->broken = true;
+  if (stream->tunnel) {
+    cro_h2_body_end(stream);
+  } else if (stream->emitted) {
+    cro_body_fail(&stream->request->body, CRO_E_EOF);
+  } else {
+    cro_list_remove(&stream->todo);
+    cro_h2_reset(stream, NGHTTP2_CANCEL, CRO_E_EOF);
   }
 }
 
@@ -182,8 +178,7 @@ static int reader_finish(cro_stage *stage)
 
   cro_h2_start(h2);
   h2->eof = true;
-  if (h2->state == CRO_H2_OPEN)
-    settle_eof(h2);
+  cro_h2_each_stream(h2, settle_eof, NULL);
   (void)settle(h2);
   return h2->has_writer ? 0 : cro_emit_finish(stage);
 }

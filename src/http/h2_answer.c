@@ -428,8 +428,10 @@ static int writer_push(cro_stage *stage, const void *message)
     response->state = CRO_RESPONSE_ENDED; /* too late: nobody is there to read it */
     return 0;
   }
+  if (response->request->ops != &cro_h2_request_ops)
+    return CRO_E_STATE; /* a request of another protocol */
   stream = response->request->protocol;
-  if (stream == NULL || stream->h2 != h2 || response->state != CRO_RESPONSE_OPEN)
+  if (stream->h2 != h2 || response->state != CRO_RESPONSE_OPEN)
     return CRO_E_STATE;
   if (h2->state != CRO_H2_OPEN || stream->closed || stream->we_reset) {
     response->state = CRO_RESPONSE_ENDED; /* on its way to be told */

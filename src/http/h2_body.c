@@ -3,21 +3,6 @@
 #include "base/err.h"
 #include "http/h2_session.h"
 
-/* Of what is held so much is not given back: with it, the peer's window and what it has
- * in flight stay within the larger of the body's window and the stream's. Whoever waits
- * for more than a window gets half of one on top: nghttp2 tells the peer of no less,
- * and a reader that takes nothing before it has all would wait for ever. */
-static size_t kept(const cro_h2_stream *stream)
-{
-  const cro_body *body = &stream->request->body;
-  uint64_t window = stream->h2->config->h2->stream_window;
-  uint64_t slack = body->window > window ? body->window - window : 0;
-
-  if (slack > 0 && body->wanted)
-    slack += window / 2;
-  return body->held.len > slack ? (size_t)(body->held.len - slack) : 0;
-}
-
 static size_t owed_by_all(const cro_h2 *h2)
 {
   size_t sum = 0;
@@ -61,7 +46,9 @@ static void consume(cro_h2_stream *stream, size_t len)
 
 void cro_h2_credit(cro_h2_stream *stream)
 {
-  size_t keep = kept(stream), back;
+  size_t keep =
+      cro_body_debt(&stream->request->body, stream->h2->config->h2->stream_window);
+  size_t back;
 
   if (stream->owed <= keep)
     return;

@@ -430,7 +430,7 @@ static int announce(cro_h2_client *client)
 
   if (rc == 0)
     rc = nghttp2_session_set_local_window_size(client->session, NGHTTP2_FLAG_NONE, 0,
-                                               (int32_t)config->h2->connection_window);
+                                               cro_h2_connection_window(config->h2));
   return rc;
 }
 

@@ -33,20 +33,6 @@ cro_h2_call *cro_h2_call_of(nghttp2_session *session, int32_t id)
 /* --- credit -------------------------------------------------------------------------
  */
 
-/* What of the answer's body is to count against the peer's window: what nobody has
- * taken yet, but for the room its reader has beyond a window. Half of one is on top, or
- * the last of what such a reader waits for would never come: nghttp2 gives no less
- * back. */
-static size_t debt_of(const cro_h2_call *call, const cro_body *body)
-{
-  uint64_t window = call->client->config->h2->stream_window;
-  size_t room = body->window > window ? body->window - (size_t)window : 0;
-
-  if (room > 0)
-    room += (size_t)window / 2;
-  return body->held.len > room ? body->held.len - room : 0;
-}
-
 static void give_back(cro_h2_call *call, size_t n)
 {
   cro_h2_client *client = call->client;
@@ -63,7 +49,7 @@ void cro_h2_call_credit(cro_h2_call *call)
 
   if (call->over || body == NULL)
     return;
-  debt = debt_of(call, body);
+  debt = cro_body_debt(body, call->client->config->h2->stream_window);
   if (call->owed > debt)
     give_back(call, call->owed - debt);
 }

@@ -457,9 +457,9 @@ void cro_h2_greet(cro_h2 *h2)
 
   (void)cro_h2_must(
       h2, nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, entries, count));
-  (void)cro_h2_must(h2, nghttp2_session_set_local_window_size(
-                            h2->session, NGHTTP2_FLAG_NONE, 0,
-                            (int32_t)to_u32(limits->connection_window)));
+  (void)cro_h2_must(
+      h2, nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0,
+                                                cro_h2_connection_window(limits)));
   cro_h2_wait(h2, CRO_WAIT_HEADER, h2->config->timeouts->header);
   cro_h2_flush_later(h2);
 }

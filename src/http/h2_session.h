@@ -85,6 +85,7 @@ struct cro_h2 {
   unsigned promised;    /* open streams of ours */
   unsigned waiting;     /* streams with DATA that could not be sent yet */
   unsigned answers_due; /* requests handed on and not answered */
+  unsigned rounds;      /* of visits, see cro_h2_each_stream */
   cro_list streams;     /* of node: everything that points here */
   cro_list ready;       /* of todo: to be handed on */
   cro_list ended;       /* of todo: to be released, and freed when closed */
@@ -120,6 +121,7 @@ struct cro_h2_stream {
   cro_h2 *h2; /* NULL once it does not count for the session any more */
   cro_request *request;
   int32_t id;
+  unsigned round; /* its latest visit's */
   int err;        /* why it ends; 0: in order */
   bool head_done; /* the request's */
   bool too_large; /* its head, or its trailers */
@@ -218,6 +220,12 @@ cro_h2_stream *cro_h2_stream_create(cro_h2 *h2, int32_t id);
 
 /* The struct of an open stream, or NULL. */
 cro_h2_stream *cro_h2_stream_of(cro_h2 *h2, int32_t id);
+
+/* Calls visit for every stream. Whoever is told meanwhile may end any of them, or the
+ * session: a stream lives until its visit is over, and one that has gone is left out.
+ */
+void cro_h2_each_stream(cro_h2 *h2, void (*visit)(cro_h2_stream *stream, void *arg),
+                        void *arg);
 
 /* nghttp2 has closed it: it is put aside. */
 void cro_h2_stream_closed(cro_h2_stream *stream);

@@ -181,22 +181,34 @@ static void end_all(cro_h2 *h2)
   h2->open = 0;
 }
 
-/* Their answers can't be sent any more. */
-static void release_all(cro_h2 *h2)
+/* Goes round in the list itself, so that others find all of them in it. */
+void cro_h2_each_stream(cro_h2 *h2, void (*visit)(cro_h2_stream *stream, void *arg),
+                        void *arg)
 {
-  cro_list *node, held;
+  unsigned round = ++h2->rounds;
+  cro_list *node;
 
-  cro_list_init(&held);
-  cro_list_splice(&held, &h2->streams);
-  while ((node = cro_list_shift(&held)) != NULL) {
+  while ((node = h2->streams.next) != &h2->streams) {
     cro_h2_stream *stream = CRO_CONTAINER(node, cro_h2_stream, node);
     cro_arena *arena = stream->request->arena;
 
+    if (stream->round == round)
+      return;
+    stream->round = round;
+    cro_list_remove(node);
     cro_list_push(&h2->streams, node);
     cro_arena_hold(arena);
-    cro_h2_release(stream, stream->err != 0 ? stream->err : h2->failed);
+    visit(stream, arg);
     cro_arena_drop(arena);
   }
+}
+
+/* Its answer can't be sent any more. */
+static void release_unsent(cro_h2_stream *stream, void *arg)
+{
+  const cro_h2 *h2 = arg;
+
+  cro_h2_release(stream, stream->err != 0 ? stream->err : h2->failed);
 }
 
 void cro_h2_reap(cro_h2 *h2)
@@ -207,7 +219,7 @@ void cro_h2_reap(cro_h2 *h2)
     end_stream(CRO_CONTAINER(node, cro_h2_stream, todo));
   if (h2->state == CRO_H2_ENDING && !h2->released) {
     h2->released = true;
-    release_all(h2);
+    cro_h2_each_stream(h2, release_unsent, h2);
   }
   if (h2->state == CRO_H2_DEAD)
     end_all(h2);

@@ -140,8 +140,12 @@ static void look_at_rest(cro_h2_stream *stream, agenda *a)
     cro_h2_give_held(stream);
 }
 
-static void look_at_stream(cro_h2_stream *stream, agenda *a)
+static void look_at_stream(cro_h2_stream *stream, void *arg)
 {
+  agenda *a = arg;
+
+  if (stream->h2->state != CRO_H2_OPEN || stream->closed)
+    return;
   if (stream->lingers)
     look_at_rest(stream, a);
   if (stream->active_at > 0 && is_overdue(a, stream)) {
@@ -150,22 +154,6 @@ static void look_at_stream(cro_h2_stream *stream, agenda *a)
   }
   if (stream->waiting && is_starved(a, stream))
     cro_h2_reset(stream, NGHTTP2_CANCEL, CRO_E_TIMEOUT);
-}
-
-/* Whoever is told may end streams, this one too: the list is gone through anew. */
-static void look_at_streams(cro_h2 *h2, agenda *a)
-{
-  cro_list seen, *node;
-
-  cro_list_init(&seen);
-  while (h2->state == CRO_H2_OPEN && (node = cro_list_shift(&h2->streams)) != NULL) {
-    cro_h2_stream *stream = CRO_CONTAINER(node, cro_h2_stream, node);
-
-    cro_list_push(&seen, node);
-    if (!stream->closed)
-      look_at_stream(stream, a);
-  }
-  cro_list_splice(&h2->streams, &seen);
 }
 
 static void look_at_session(cro_h2 *h2, agenda *a)
@@ -199,7 +187,7 @@ void cro_h2_on_deadline(void *arg, cro_wait what)
   if (h2->state != CRO_H2_OPEN)
     return;
   look_at_session(h2, &a);
-  look_at_streams(h2, &a);
+  cro_h2_each_stream(h2, look_at_stream, &a);
   cro_h2_reap(h2);
   if (h2->state == CRO_H2_OPEN && a.next > 0)
     arm(h2, what, a.next);

@@ -5,3 +5,14 @@
 const cro_http_limits cro_http_limits_default = { CRO_HTTP_LIMITS(CRO_VALUE) };
 const cro_h2_limits cro_h2_limits_default = { CRO_H2_LIMITS(CRO_VALUE) };
 const cro_http_timeouts cro_http_timeouts_default = { CRO_HTTP_TIMEOUTS(CRO_VALUE) };
+
+int32_t cro_h2_connection_window(const cro_h2_limits *limits)
+{
+  uint64_t window = limits->connection_window;
+
+  if (window == 0)
+    window = limits->max_streams * limits->stream_window;
+  if (limits->connection_window == 0 && window < CRO_H2_WINDOW_LEAST)
+    window = CRO_H2_WINDOW_LEAST;
+  return window < INT32_MAX ? (int32_t)window : INT32_MAX;
+}

@@ -43,7 +43,7 @@
 #define CRO_H2_LIMITS(X)                                                               \
   X(max_streams, 100, "work by many streams: REFUSED_STREAM")                          \
   X(stream_window, 65536, "memory by a body nobody takes")                             \
-  X(connection_window, 1048576, "the same, over all streams")                          \
+  X(connection_window, 0, "the same, over all streams; 0: room for each of them")      \
   X(reset_burst, 200, "rapid reset (CVE-2023-44487, CVE-2025-8671): GOAWAY")           \
   X(reset_rate, 33, "the same, per second")                                            \
   X(glitch_burst, 1000, "PING, SETTINGS, empty frames (CVE-2019-9511..9518): GOAWAY")  \
@@ -58,6 +58,13 @@ typedef struct cro_h2_limits {
 } cro_h2_limits;
 
 extern const cro_h2_limits cro_h2_limits_default;
+
+enum { CRO_H2_WINDOW_LEAST = 1024 * 1024 };
+
+/* The window to announce for a whole connection. Unless one is given it has room for
+ * what every stream may hold, CRO_H2_WINDOW_LEAST or more: bodies that nobody takes do
+ * not stop those that are taken. */
+int32_t cro_h2_connection_window(const cro_h2_limits *limits);
 
 typedef struct cro_http_limits {
 #define CRO_LIMIT_FIELD(name, value, stops) uint64_t name;

@@ -34,8 +34,8 @@ settings.LIMITS = {
 local SECONDS = { "number", check = function(n) return n >= 0 and n < math.huge, "seconds, 0 for never" end }
 
 --- What a peer may do over one connection of HTTP/2, with its defaults: max_streams 100,
---- stream_window 64K, connection_window 1M, reset_burst 200 and reset_rate 33 (per second),
---- glitch_burst 1000 and glitch_rate 100, queued_acks 100, held_headers 1M.
+--- stream_window 64K, connection_window room for all of those (1M or more), reset_burst 200 and
+--- reset_rate 33 (per second), glitch_burst 1000 and glitch_rate 100, queued_acks 100, held_headers 1M.
 settings.H2 = {
   max_streams = { "integer", check = function(n) return n >= 1 and n <= 1000000, "1 to 1000000" end },
   stream_window = "number|string",

@@ -79,6 +79,8 @@ static void run_both(size_t most)
 /* --- the server's application: an echo -----------------------------------------------
  */
 
+static int echo_err; /* how the latest body ended */
+
 static void echo(cro_body *body)
 {
   cro_request *request = CRO_CONTAINER(body, cro_request, body);
@@ -87,6 +89,7 @@ static void echo(cro_body *body)
   if (body->state == CRO_BODY_OPEN)
     return;
   body->on_change = NULL;
+  echo_err = body->err;
   if (body->state == CRO_BODY_ENDED && !request->gone) {
     response->body = cro_buf_bytes(&body->held);
     for (uint32_t i = 0; i < request->trailers.count; i++)
@@ -97,15 +100,29 @@ static void echo(cro_body *body)
   cro_arena_drop(request->arena);
 }
 
-static void handle_echo(h2_peer *peer, cro_request *request)
+static void echo_within(h2_peer *peer, cro_request *request, uint64_t limit,
+                        size_t window)
 {
   cro_arena_hold(request->arena);
   request->body.reader = peer;
   request->body.on_change = echo;
   if (request->body.state == CRO_BODY_OPEN)
-    (void)cro_body_want(&request->body, UINT64_MAX, 1 << 22);
+    (void)cro_body_want(&request->body, limit, window);
   else
     echo(&request->body);
+}
+
+static void handle_echo(h2_peer *peer, cro_request *request)
+{
+  echo_within(peer, request, UINT64_MAX, 1 << 22);
+}
+
+enum { collected = 100000 };
+
+/* As who takes a body as a whole reads: all of it may be held, and no more. */
+static void handle_collected(h2_peer *peer, cro_request *request)
+{
+  echo_within(peer, request, collected, collected + 1);
 }
 
 /* --- the client's: each body is a pattern, and must come back ------------------------
@@ -176,11 +193,9 @@ static bool put_some(exchange *self)
   return true;
 }
 
-static void begin_exchange(exchange *self)
+static void begin_exchange(exchange *self, size_t length)
 {
-  static const size_t sizes[] = { 0, 1, 100, 16384, 16385, 65536, 200000 };
-
-  *self = (exchange){ .length = sizes[next_random(7)] };
+  *self = (exchange){ .length = length };
   self->request = peer_request(&h2c.peer, CRO_POST, "/echo");
   self->request->user = self;
   self->request->on_release = on_release;
@@ -194,22 +209,30 @@ static void begin_exchange(exchange *self)
 
 enum { exchanges = 20 };
 
-static void exchange_many(size_t most, uint64_t window, uint64_t streams)
+static size_t any_size(void)
+{
+  static const size_t sizes[] = { 0, 1, 100, 16384, 16385, 65536, 200000 };
+
+  return sizes[next_random(7)];
+}
+
+/* Both know what the other one takes. */
+static void meet(void)
+{
+  h2c.config.waiting = exchanges;
+  h2c.peer.handler = handle_answer;
+  connect_both();
+  run_both(100);
+}
+
+/* Bodies of so many bytes there and back; 0: of any size. */
+static void exchange_all(size_t most, size_t length)
 {
   exchange all[exchanges];
   size_t open = exchanges;
 
-  prepare_both();
-  server.h2_limits.stream_window = window;
-  server.h2_limits.max_streams = streams;
-  h2c.h2.stream_window = window;
-  h2c.config.waiting = exchanges;
-  server.peer.handler = handle_echo;
-  h2c.peer.handler = handle_answer;
-  connect_both();
-  run_both(100); /* until both know what the other one takes */
   for (size_t i = 0; i < exchanges; i++)
-    begin_exchange(&all[i]);
+    begin_exchange(&all[i], length > 0 ? length : any_size());
   while (open > 0) {
     open = 0;
     for (size_t i = 0; i < exchanges; i++)
@@ -222,6 +245,17 @@ static void exchange_many(size_t most, uint64_t window, uint64_t streams)
     CHECK(all[i].same);
     peer_drop(all[i].request);
   }
+}
+
+static void exchange_many(size_t most, uint64_t window, uint64_t streams)
+{
+  prepare_both();
+  server.h2_limits.stream_window = window;
+  server.h2_limits.max_streams = streams;
+  h2c.h2.stream_window = window;
+  server.peer.handler = handle_echo;
+  meet();
+  exchange_all(most, 0);
   CHECK_INT(0, cro_h2_client_open(h2c.client));
   CHECK(!cro_h2_busy(server.h2));
   close_both();
@@ -241,6 +275,75 @@ static void bodies_come_back_through_small_windows_and_few_streams(void)
   exchange_many(3000, 1000, 2);
   exchange_many(30000, 100, 1);
   exchange_many(500, 65535, 3);
+}
+
+/* What is withheld of many bodies, or of one near its end, must stop none of them. */
+static void bodies_that_are_collected_come_up_to_their_limit(void)
+{
+  static const size_t lengths[] = { collected - 65536, collected - 32768, collected - 1,
+                                    collected };
+
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    seed = (uint32_t)i;
+    prepare_both();
+    server.h2_limits.connection_window = 1 << 20;
+    server.peer.handler = handle_collected;
+    meet();
+    exchange_all(i % 2 == 0 ? 30000 : 700, lengths[i]);
+    close_both();
+  }
+}
+
+/* Not even a length says that it is too much. */
+static void one_that_is_larger_fails(void)
+{
+  exchange one;
+
+  prepare_both();
+  server.peer.handler = handle_collected;
+  meet();
+  begin_exchange(&one, 4 * collected);
+  echo_err = 0;
+  for (int i = 0; i < 1000 && echo_err == 0; i++) {
+    (void)put_some(&one);
+    run_both(5000);
+  }
+  CHECK_INT(CRO_E_LIMIT, echo_err);
+  cro_h2_client_cancel(one.request);
+  peer_drop(one.request);
+  close_both();
+}
+
+static void ignore(h2_peer *peer, cro_request *request)
+{
+  (void)peer;
+  (void)request;
+}
+
+static void bodies_that_nobody_takes_stop_no_others(void)
+{
+  enum { ignored = 40 };
+  exchange all[ignored];
+
+  prepare_both();
+  server.peer.handler = ignore;
+  meet();
+  h2c.config.waiting = ignored;
+  for (size_t i = 0; i < ignored; i++) {
+    begin_exchange(&all[i], 70000);
+    for (int n = 0; n < 100; n++) {
+      (void)put_some(&all[i]);
+      run_both(30000);
+    }
+    CHECK_INT(0, all[i].released);
+  }
+  server.peer.handler = handle_collected;
+  exchange_all(30000, 5000);
+  for (size_t i = 0; i < ignored; i++) {
+    cro_h2_client_cancel(all[i].request);
+    peer_drop(all[i].request);
+  }
+  close_both();
 }
 
 /* --- other talk ----------------------------------------------------------------------
@@ -337,6 +440,8 @@ static void a_client_that_wants_no_promises_gets_none(void)
 
 TEST_MAIN(CASE(bodies_come_back_however_they_are_cut),
           CASE(bodies_come_back_through_small_windows_and_few_streams),
+          CASE(bodies_that_are_collected_come_up_to_their_limit),
+          CASE(one_that_is_larger_fails), CASE(bodies_that_nobody_takes_stop_no_others),
           CASE(a_drained_server_finishes_what_it_has_taken),
           CASE(a_cancelled_request_is_gone_for_the_server),
           CASE(a_promise_comes_through),

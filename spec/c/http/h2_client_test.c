@@ -16,7 +16,7 @@ static void a_connection_begins_with_preface_settings_and_a_window(void)
             cro_h2_client_writer(h2c.client));
   cro_h2_client_start(h2c.client);
   peer_turn(&h2c.peer);
-  CHECK_PEER("SETTINGS 2=0 3=100 4=65536 6=65536 9=1\nWINDOW_UPDATE 0 983041\n",
+  CHECK_PEER("SETTINGS 2=0 3=100 4=65536 6=65536 9=1\nWINDOW_UPDATE 0 6488065\n",
              &h2c.peer);
   CHECK_INT(1, h2c.peer.writes);
   h2c_play("settings 0 u16:3 u32:7");

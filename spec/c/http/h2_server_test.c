@@ -12,7 +12,8 @@ static void a_session_greets(void)
   h2_rig_open(&rig);
   CHECK(h2_rig_start(&rig));
   peer_turn(&rig.peer);
-  CHECK_PEER("SETTINGS 3=100 4=65536 6=16384 9=1\nWINDOW_UPDATE 0 983041\n", &rig.peer);
+  CHECK_PEER("SETTINGS 3=100 4=65536 6=16384 9=1\nWINDOW_UPDATE 0 6488065\n",
+             &rig.peer);
   peer_play(&rig.peer, "preface; settings 0");
   CHECK_PEER("SETTINGS ack\n", &rig.peer);
   h2_rig_close(&rig);
@@ -203,7 +204,7 @@ static void a_window_opens_for_who_takes_nothing_before_it_has_all(void)
   CHECK_INT(0, cro_body_want(&kept(&rig)->body, 70000, 70001));
   peer_play(&rig.peer, "data 1 fill:16384; data 1 fill:16384; data 1 fill:16384; "
                        "data 1 fill:16384");
-  CHECK_PEER("WINDOW_UPDATE 1 32768\n", &rig.peer);
+  CHECK_PEER("WINDOW_UPDATE 1 32768\nWINDOW_UPDATE 1 32768\n", &rig.peer);
   peer_play(&rig.peer, "data 1 es fill:4464");
   CHECK_INT(CRO_BODY_ENDED, kept(&rig)->body.state);
   CHECK_INT(70000, kept(&rig)->body.held.len);
@@ -225,8 +226,8 @@ static void bodies_that_nobody_reads_do_not_hold_up_one_that_is_read(void)
 
   h2_rig_greet(&rig);
   rig.peer.handler = keep_unread;
-  for (int id = 1; id < 1 + 2 * 14; id += 2) {
-    char script[100];
+  for (int id = 1; id < 1 + 2 * 99; id += 2) {
+    char script[200];
 
     (void)snprintf(script, sizeof script,
                    "headers %d eh post; data %d fill:16384; data %d fill:16384; "
@@ -235,12 +236,12 @@ static void bodies_that_nobody_reads_do_not_hold_up_one_that_is_read(void)
     peer_play(&rig.peer, script);
   }
   rig.peer.handler = keep;
-  peer_play(&rig.peer, "headers 29 eh post");
+  peer_play(&rig.peer, "headers 199 eh post");
   CHECK_INT(0, cro_body_want(&kept(&rig)->body, UINT64_MAX, 65536));
   for (int i = 0; i < 64 && peer_is_open(&rig.peer); i++) {
     peer_forget(&rig.peer);
     for (int n = 0; n < 4; n++) {
-      peer_play(&rig.peer, "data 29 fill:16384");
+      peer_play(&rig.peer, "data 199 fill:16384");
       cro_body_take(&kept(&rig)->body, &taken);
       peer_turn(&rig.peer);
     }
@@ -265,6 +266,50 @@ static void more_than_the_window_is_reset(void)
 }
 
 /* --- the end ---------------------------------------------------------------------- */
+
+typedef struct last_holds {
+  cro_request *at[3];
+  int count;
+} last_holds;
+
+static void hold_on(h2_peer *peer, cro_request *request)
+{
+  last_holds *holds = peer->user;
+
+  cro_arena_hold(request->arena);
+  holds->at[holds->count++] = request;
+}
+
+static void let_the_others_go(cro_body *body)
+{
+  last_holds *holds = body->reader;
+
+  if (body->state == CRO_BODY_OPEN)
+    return;
+  CHECK_INT(CRO_E_EOF, body->err);
+  cro_arena_drop(holds->at[1]->arena);
+  cro_arena_drop(holds->at[2]->arena);
+  holds->count = 1;
+}
+
+static void who_hears_of_the_end_may_let_others_go(void)
+{
+  last_holds holds = { 0 };
+  h2_rig rig;
+
+  h2_rig_greet(&rig);
+  rig.peer.handler = hold_on;
+  rig.peer.user = &holds;
+  peer_play(&rig.peer, "headers 1 eh post; headers 3 eh post; headers 5 eh post");
+  CHECK_INT(3, holds.count);
+  peer_play(&rig.peer, "rst 3 u32:8; rst 5 u32:8");
+  holds.at[0]->body.reader = &holds;
+  holds.at[0]->body.on_change = let_the_others_go;
+  peer_eof(&rig.peer);
+  CHECK_INT(1, holds.count);
+  cro_arena_drop(holds.at[0]->arena);
+  h2_rig_close(&rig);
+}
 
 static void a_drain_takes_two_goaways(void)
 {
@@ -297,4 +342,5 @@ TEST_MAIN(CASE(a_session_greets), CASE(a_request_is_answered),
           CASE(a_window_opens_when_the_body_is_taken),
           CASE(a_window_opens_for_who_takes_nothing_before_it_has_all),
           CASE(bodies_that_nobody_reads_do_not_hold_up_one_that_is_read),
-          CASE(more_than_the_window_is_reset), CASE(a_drain_takes_two_goaways))
+          CASE(more_than_the_window_is_reset),
+          CASE(who_hears_of_the_end_may_let_others_go), CASE(a_drain_takes_two_goaways))

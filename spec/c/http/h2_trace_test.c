@@ -56,7 +56,7 @@ static void frames_are_shown_with_what_is_in_them(void)
     "[TRACE(test)] HTTP/2 SEND SETTINGS stream 0 length 24\n"
     "  MAX_CONCURRENT_STREAMS: 100\n  INITIAL_WINDOW_SIZE: 65536\n"
     "  MAX_HEADER_LIST_SIZE: 16384\n  NO_RFC7540_PRIORITIES: 1\n",
-    "[TRACE(test)] HTTP/2 SEND WINDOW_UPDATE stream 0 length 4\n  increment 983041\n",
+    "[TRACE(test)] HTTP/2 SEND WINDOW_UPDATE stream 0 length 4\n  increment 6488065\n",
     "[TRACE(test)] HTTP/2 RECV SETTINGS stream 0 length 6\n  ENABLE_PUSH: 0\n",
     "[TRACE(test)] HTTP/2 RECV HEADERS stream 1 flags END_HEADERS length ",
     "\n  :method: POST\n",
