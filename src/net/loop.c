@@ -37,18 +37,21 @@ cro_buf cro_loop_take_buf(cro_loop *loop)
 {
   if (loop->spares == 0)
     return (cro_buf){ 0 };
-  return loop->spare[--loop->spares];
+  loop->spare_bytes -= loop->spare[--loop->spares].cap;
+  return loop->spare[loop->spares];
 }
 
 void cro_loop_give_buf(cro_loop *loop, cro_buf *buf)
 {
   if (buf->at == NULL)
     return;
-  if (loop->spares == net_spare_bufs || buf->cap > spare_buf_max) {
+  if (loop->spares == net_spare_bufs || buf->cap > spare_buf_max ||
+      loop->spare_bytes + buf->cap > net_spare_bytes) {
     cro_buf_free(buf);
     return;
   }
   buf->len = 0;
+  loop->spare_bytes += buf->cap;
   loop->spare[loop->spares++] = *buf;
   *buf = (cro_buf){ 0 };
 }

@@ -22,7 +22,8 @@ enum {
   net_read_bytes = 64 * 1024, /* the shared read buffer */
   net_high_mark = 64 * 1024,  /* queued output above it answers CRO_FULL */
   net_big_push = 16 * 1024,   /* written at once, not gathered */
-  net_spare_bufs = 16,        /* output buffers kept by an idle loop */
+  net_spare_bufs = 128,       /* output buffers kept by an idle loop, and their bytes */
+  net_spare_bytes = 1024 * 1024,
   net_pool_threads = 16,      /* libuv's own default of 4 is few for files */
   net_lookups_max = 8,        /* threads that look names up; not of that pool */
   net_restless_turns = 10000, /* then virtual time goes on although things run */
@@ -105,7 +106,7 @@ struct cro_loop {
   size_t udp_count;
   uint64_t udp_dropped;
   cro_buf spare[net_spare_bufs];
-  size_t spares;
+  size_t spares, spare_bytes;
   char *shared; /* net_read_bytes */
 };
 
