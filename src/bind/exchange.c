@@ -37,6 +37,7 @@ static void on_release(cro_request *request, int err)
 {
   lcro_exchange *x = request->user;
 
+  lcro_origin_keep(x);
   x->released = true;
   if (cro_timer_armed(&x->deadline))
     cro_loop_disarm(x->app->loop, &x->deadline);
@@ -87,6 +88,7 @@ static void settle(lua_State *L, lcro_exchange *x)
   lcro_empty_boxes(L, x);
   lcro_release(L, &x->after);
   lcro_release(L, &x->body_ref);
+  lcro_origin_forget(x);
   if (x->server != NULL) {
     x->app->requests++;
     leave_tally(x->tally);
@@ -166,6 +168,7 @@ void lcro_exchange_conclude(lcro_exchange *x)
 {
   cro_response *response = x->response;
 
+  x->concluded = true;
   if (x->released || x->answered || response->state != CRO_RESPONSE_OPEN)
     return;
   x->answered = true;

@@ -14,6 +14,7 @@
 
 typedef struct lcro_exchange lcro_exchange;
 typedef struct lcro_server lcro_server;
+struct cro_tls_memory;
 
 typedef enum lcro_box_kind {
   LCRO_CONTEXT,
@@ -44,6 +45,15 @@ typedef struct lcro_waiter {
   int err;
 } lcro_waiter;
 
+/* What is still asked for when the protocol has let go: see l_negotiated.c. */
+typedef struct lcro_origin {
+  bool kept;
+  bool secure;
+  cro_bytes peer; /* in the request's arena */
+  int peer_port;  /* -1: none */
+  struct cro_tls_memory *tls;
+} lcro_origin;
+
 struct lcro_exchange {
   lcro_entry entry; /* the handler's fiber */
   lcro_app *app;
@@ -59,10 +69,12 @@ struct lcro_exchange {
   bool scripted;   /* boxes hold it */
   bool released;   /* the protocol has let go */
   bool answered;   /* what is sent has been decided */
+  bool concluded;  /* its handler has returned */
   int after;       /* ref: fn(c) to run when the handler has returned */
   int body_ref;    /* ref: the Lua string response->body points into */
   int fail_status; /* of the error a handler raised; 0: 500 */
   cro_bytes original_target;
+  lcro_origin origin;    /* once released */
   uint64_t began;        /* ns, monotonic; 0: nobody asked for it */
   cro_timer deadline;    /* of the handler */
   lcro_waiter *reader;   /* of the request's body: collect or stream */
@@ -137,6 +149,12 @@ void lcro_box_class(lua_State *L, lcro_box_kind kind, const luaL_Reg *methods,
 
 /* Came the request over TLS? */
 bool lcro_is_secure(const lcro_exchange *x);
+/* Who asked, as text; false when the request came over no connection. The bytes live as
+ * long as the request. */
+bool lcro_peer_of(const lcro_exchange *x, cro_bytes *host, int *port);
+/* The protocol is about to let go: keeps what is asked of the connection. */
+void lcro_origin_keep(lcro_exchange *x);
+void lcro_origin_forget(lcro_exchange *x);
 
 /* Methods of requests that depend on what the connection can do: see l_negotiated.c. */
 int lcro_l_request_send_push(lua_State *L);

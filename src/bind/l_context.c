@@ -328,13 +328,13 @@ static int get_target(lua_State *L, lcro_exchange *x)
 
 static int get_peer(lua_State *L, lcro_exchange *x)
 {
-  cro_conn *conn = x->request->conn;
+  cro_bytes host;
   int port;
 
-  if (conn == NULL)
-    lua_pushnil(L);
+  if (lcro_peer_of(x, &host, &port))
+    lcro_pushbytes(L, host);
   else
-    lcro_pushbytes(L, conn->ops->peer(conn, &port));
+    lua_pushnil(L);
   return 1;
 }
 

@@ -9,9 +9,52 @@ static lcro_exchange *self(lua_State *L, const char *what)
   return lcro_check_box(L, 1, LCRO_REQUEST, what);
 }
 
+/* --- where it came from
+ * -------------------------------------------------------------------------
+ */
+
 bool lcro_is_secure(const lcro_exchange *x)
 {
-  return x->request->conn != NULL && x->request->conn->secure;
+  return x->request->conn != NULL ? x->request->conn->secure : x->origin.secure;
+}
+
+bool lcro_peer_of(const lcro_exchange *x, cro_bytes *host, int *port)
+{
+  cro_conn *conn = x->request->conn;
+
+  *port = x->origin.peer_port;
+  *host = conn != NULL ? conn->ops->peer(conn, port) : x->origin.peer;
+  return conn != NULL || x->origin.kept;
+}
+
+/* Is there still somebody who can ask? Of a request whose handler has returned that is
+ * only who waits for its end. */
+static bool is_asked_for(const lcro_exchange *x)
+{
+  return x->holds > 1 && (!x->concluded || x->finished != NULL || x->drain != NULL);
+}
+
+void lcro_origin_keep(lcro_exchange *x)
+{
+  cro_conn *conn = x->request->conn;
+  cro_tcp *tcp;
+  cro_bytes peer;
+
+  if (conn == NULL || !is_asked_for(x))
+    return;
+  x->origin.secure = conn->secure;
+  peer = conn->ops->peer(conn, &x->origin.peer_port);
+  x->origin.kept = cro_arena_copy(x->request->arena, peer, &x->origin.peer) == 0;
+  conn = lcro_real_conn(conn);
+  tcp = conn != NULL && conn->tls != NULL ? cro_tcp_of(conn) : NULL;
+  if (tcp != NULL)
+    x->origin.tls = cro_tls_remember(tcp);
+}
+
+void lcro_origin_forget(lcro_exchange *x)
+{
+  cro_tls_forget(x->origin.tls);
+  x->origin.tls = NULL;
 }
 
 /* --- promises
@@ -111,15 +154,30 @@ int lcro_l_request_send_interim(lua_State *L)
  * ------------------------------------------------------------------------------
  */
 
+static int push_remembered(lua_State *L, cro_tls_memory *memory)
+{
+  cro_tls_peer peer;
+
+  if (memory == NULL)
+    return 0;
+  lcro_push_tls_info(L, cro_tls_memory_info(memory));
+  if (cro_tls_memory_peer(memory, &peer) != 0)
+    return 1;
+  lcro_push_tls_who(L, &peer);
+  lua_setfield(L, -2, "peer");
+  return 1;
+}
+
 /* request:tls_info() -> what was agreed on, with the certificate of the client, if it
- * has shown one, as `peer`; nil without TLS and once the connection is gone */
+ * has shown one, as `peer`; nil without TLS */
 int lcro_l_request_tls_info(lua_State *L)
 {
-  cro_conn *conn = lcro_real_conn(self(L, "tls")->request->conn);
+  lcro_exchange *x = self(L, "tls");
+  cro_conn *conn = lcro_real_conn(x->request->conn);
   cro_tcp *tcp = conn != NULL ? cro_tcp_of(conn) : NULL;
 
   if (conn == NULL || conn->tls == NULL)
-    return 0;
+    return push_remembered(L, x->origin.tls);
   lcro_push_tls_info(L, conn->tls);
   if (tcp != NULL && lcro_push_tls_peer(L, tcp) == 0)
     lua_setfield(L, -2, "peer");

@@ -124,15 +124,16 @@ static int l_request_cookie_pairs(lua_State *L)
   return lcro_push_cookie_pairs(L, &x->request->headers, max);
 }
 
-/* request:peer() -> host, port; nil once the connection is gone */
+/* request:peer() -> host, port; nil when it came over no connection */
 static int l_request_peer(lua_State *L)
 {
   lcro_exchange *x = self(L, "peer");
-  int port = -1;
+  cro_bytes host;
+  int port;
 
-  if (x->request->conn == NULL)
+  if (!lcro_peer_of(x, &host, &port))
     return 0;
-  lcro_pushbytes(L, x->request->conn->ops->peer(x->request->conn, &port));
+  lcro_pushbytes(L, host);
   lua_pushinteger(L, port);
   return 2;
 }

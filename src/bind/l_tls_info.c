@@ -109,18 +109,22 @@ static void push_known_peer(lua_State *L, const cro_tls_peer *peer)
   lua_pop(L, 1);
 }
 
+void lcro_push_tls_who(lua_State *L, const cro_tls_peer *peer)
+{
+  if (peer->fingerprint.len > 0)
+    push_known_peer(L, peer);
+  else
+    push_peer(L, peer);
+}
+
 int lcro_push_tls_peer(lua_State *L, cro_tcp *tcp)
 {
   cro_tls_peer peer;
   int rc = cro_tls_peer_of(tcp, &peer);
 
-  if (rc != 0)
-    return rc;
-  if (peer.fingerprint.len > 0)
-    push_known_peer(L, &peer);
-  else
-    push_peer(L, &peer);
-  return 0;
+  if (rc == 0)
+    lcro_push_tls_who(L, &peer);
+  return rc;
 }
 
 /* connection:tls_peer() -> { subject =, issuer =, common_name =, serial =, fingerprint
@@ -139,7 +143,7 @@ static int l_connection_tls_peer(lua_State *L)
     rc = cro_tls_memory_peer(box->tls_left, &peer);
   if (rc != 0)
     return lcro_fail(L, rc, "peer", (cro_bytes){ NULL, 0 });
-  push_peer(L, &peer);
+  lcro_push_tls_who(L, &peer);
   return 1;
 }
 

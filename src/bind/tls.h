@@ -38,8 +38,9 @@ void lcro_keep_why(char out[LCRO_TLS_WHY_MAX], cro_tcp *tcp);
 
 /* What was agreed on, as a table. */
 void lcro_push_tls_info(lua_State *L, const cro_tls_info *info);
-/* What the peer's certificate says, as a table, which those who ask of one certificate
- * share: 0, or as cro_tls_peer_of with nothing pushed. */
+/* What a certificate says, as a table, which those who ask of one certificate share. */
+void lcro_push_tls_who(lua_State *L, const cro_tls_peer *peer);
+/* That of the connection's peer: 0, or as cro_tls_peer_of with nothing pushed. */
 int lcro_push_tls_peer(lua_State *L, cro_tcp *tcp);
 
 /* A handshake on a connection that Lua has already: see l_tls_wrap.c. */

@@ -20,7 +20,7 @@ local responders = require "cro.http.responders"
 ---@field method string
 ---@field path string percent-encoded
 ---@field target string path and query as sent
----@field peer string|nil the other end's address
+---@field peer string|nil the other end's address, also when it has gone
 ---@field secure boolean it came over TLS
 ---@field scheme "http"|"https"
 ---@field tls cro.http.TlsInfo|nil what was agreed on with the client; nil without TLS

@@ -138,7 +138,7 @@ function request:send_interim(status, headers) end
 ---@return cro.http.TlsInfo|nil
 function request:tls_info() end
 
---- The client's address; nil once the connection is gone.
+--- The client's address, also when it has gone; nil for a request a script made.
 ---@return string|nil host
 ---@return integer|nil port
 function request:peer() end
