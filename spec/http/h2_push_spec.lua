@@ -117,11 +117,39 @@ describe("c:push #loop", function()
     assert.matches("went on", out)
     assert.is_nil(out:find("PUSH_PROMISE", 1, true))
     local wanted = {
-      'the path "style.css" does not begin with a slash', "'/x y' cannot be promised", "malformed header 'bad name'",
-      "malformed header 'A'", "'/a' cannot be promised", "argument 2: expected table", "argument 1: expected string",
+      'the path "style.css" does not begin with a slash', 'the path "/x y" has a blank', "malformed header 'bad name'",
+      "malformed header 'A'",
+      "the header 'Content-Length' is written by the server itself", "argument 2: expected table", "argument 1: expected string",
     }
     for i, text in ipairs(wanted) do
       assert.truthy(errors[i]:find(text, 1, true), errors[i])
+    end
+  end)
+
+  it("names mistakes whatever the client speaks", function()
+    local errors = {}
+    local function tries(c)
+      for _, given in ipairs {
+        { "/x", { Host = "evil" } }, { "/x", { ["Transfer-Encoding"] = "chunked" } }, { "/\195\182" },
+        { "/" .. ("a"):rep(9000) }, { "/x", { { "A B", "1" } } },
+      } do
+        errors[#errors + 1] = tostring(select(2, pcall(function()
+          return (c:push(given[1], given[2]))
+        end)))
+      end
+      c:text "went on"
+    end
+    start(r.route { r.get("/", tries) }, { http = { "1.1", "2" } })
+    for _, version in ipairs { "--http1.1", "--http2-prior-knowledge" } do
+      errors = {}
+      assert.equal("went on", (clients.curl(version, url)))
+      for i, text in ipairs {
+        "c:push: the header 'Host' is written by the server itself", "c:push: the header 'Transfer-Encoding'",
+        'c:push: the path "/\195\182" has a blank, a control byte', "c:push: the path has 9001 bytes",
+        "c:push: malformed header 'A B'",
+      } do
+        assert.truthy(errors[i]:find(text, 1, true), errors[i])
+      end
     end
   end)
 

@@ -40,6 +40,31 @@ describe("http.server options", function()
     complains({ port = 1, application = app, before_parse = { app } }, "here a transform must consume TCP Message")
   end)
 
+  it("ask for numbers where something is counted, and for bytes where it is measured", function()
+    local function limits(given, ...) complains({ port = 1, application = app, limits = given }, ...) end
+    local function h2(given, ...) complains({ port = 1, application = app, h2 = given }, ...) end
+    h2({ glitch_burst = -1 }, 'h2: option "glitch_burst": expected a count, 1 or more', "got the number -1")
+    h2({ reset_rate = -5 }, 'option "reset_rate": expected a count, 0 or more')
+    h2({ reset_burst = "64K" }, 'option "reset_burst": expected integer, got the string "64K"')
+    limits({ cookies = -1 }, 'limits: option "cookies": expected a count, 0 or more')
+    limits({ header_count = 1.5 }, 'option "header_count": expected integer')
+    limits({ header_bytes = -1 }, 'expected bytes, like 65536 or "64K"')
+  end)
+
+  it("refuse limits by which nothing could be served", function()
+    for _, name in ipairs { "header_bytes", "header_count", "uri_bytes", "method_bytes", "requests_per_connection" } do
+      complains({ port = 1, application = app, limits = { [name] = 0 } }, ("limits: option %q: expected"):format(name),
+        "could be served")
+    end
+    for _, name in ipairs { "held_headers", "glitch_burst", "queued_acks", "max_streams" } do
+      complains({ port = 1, application = app, h2 = { [name] = 0 } }, ("h2: option %q: expected"):format(name))
+    end
+    complains({ port = 1, application = app, h2 = { held_headers = "0K" } }, 'got the string "0K"')
+    http.server { port = 1, application = app,
+      limits = { body_bytes = 0, cookies = 0, query_params = 0, chunk_overhead = 0, connections = 0, body_min_rate = 0 },
+      h2 = { reset_burst = 0, reset_rate = 0, glitch_rate = 0 } }
+  end)
+
   it("refuse an application of other types", function()
     complains({ port = 1, application = http.log.file { logs = io.stdout } },
       "http.log.file consumes http.Response and produces http.Response")

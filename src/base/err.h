@@ -47,6 +47,7 @@
   X(TLS, -33, "tls", "the TLS handshake or a record failed", CONNECTION)               \
   X(CERT, -34, "certificate", "the certificate is not trusted", CONNECTION)            \
   X(ALPN, -35, "alpn", "no protocol in common (ALPN)", CONNECTION)                     \
+  X(SHORT, -36, "too_short", "less than was announced", STREAM)                        \
   X(ISDIR, -40, "is_directory", "it is a directory", STREAM)                           \
   X(NOTDIR, -41, "not_directory", "a part of the path is not a directory", STREAM)     \
   X(NOSPC, -42, "no_space", "no space left", STREAM)                                   \

@@ -1,8 +1,10 @@
 /* l_negotiated.c - what a request can do, and knows, by what its connection has agreed
  * on: promises of HTTP/2, interim answers, and TLS. */
 #include "bind/answer.h"
+#include "bind/body_reader.h"
 #include "bind/loose.h"
 #include "bind/tls.h"
+#include "http/url.h"
 
 static lcro_exchange *self(lua_State *L, const char *what)
 {
@@ -61,44 +63,116 @@ void lcro_origin_forget(lcro_exchange *x)
  * -------------------------------------------------------------------------
  */
 
+/* What is wrong with a promise is so whatever the peer speaks: it is said before it is
+ * asked whether one is possible. Each pushes nil and the text, or nothing. */
+static int mistake(lua_State *L, const char *format, cro_bytes what)
+{
+  lua_pushnil(L);
+  lcro_pushbytes(L, what);
+  lua_pushfstring(L, format, lua_tostring(L, -1));
+  lua_remove(L, -2);
+  return 2;
+}
+
+static int check_path(lua_State *L, const lcro_exchange *x, cro_bytes path)
+{
+  cro_target target;
+
+  if (path.len == 0 || path.at[0] != '/')
+    return mistake(L, "the path \"%s\" does not begin with a slash", path);
+  if (cro_target_parse(path, &target) != 0)
+    return mistake(L,
+                   "the path \"%s\" has a blank, a control byte, a '#' or a byte that "
+                   "is not ASCII; expected a path as it is sent, percent-encoded",
+                   path);
+  if (path.len <= lcro_limits_of(x)->uri_bytes)
+    return 0;
+  lua_pushnil(L);
+  lua_pushfstring(L, "the path has %d bytes; limits.uri_bytes allows %d", (int)path.len,
+                  (int)lcro_limits_of(x)->uri_bytes);
+  return 2;
+}
+
+/* Fields that are the connection's, or say what the promise itself says. */
+static bool is_own_field(cro_bytes name)
+{
+  static const cro_bytes own[] = {
+    CRO_B_INIT("connection"), CRO_B_INIT("keep-alive"),
+    CRO_B_INIT("te"),         CRO_B_INIT("proxy-connection"),
+    CRO_B_INIT("upgrade"),    CRO_B_INIT("transfer-encoding"),
+    CRO_B_INIT("host"),       CRO_B_INIT("content-length")
+  };
+
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (cro_bytes_ieq(name, own[i]))
+      return true;
+  return false;
+}
+
+static int check_field(lua_State *L, cro_bytes name, cro_bytes value)
+{
+  if (!cro_header_name_ok(name))
+    return mistake(L, "malformed header '%s': its name is no token", name);
+  if (!cro_header_value_ok(value))
+    return mistake(
+        L, "malformed header '%s': its value has a line end or a control byte", name);
+  if (is_own_field(name))
+    return mistake(
+        L,
+        "the header '%s' is written by the server itself; expected those of a "
+        "GET request without a body",
+        name);
+  return 0;
+}
+
 /* The names and values in turn of the table at 3. They live as long as that table. */
-static void read_fields(lua_State *L, lcro_exchange *x, cro_headers *fields)
+static int read_fields(lua_State *L, lcro_exchange *x, cro_headers *fields)
 {
   for (int i = 1; i < (int)lua_objlen(L, 3); i += 2) {
     cro_bytes name, value;
+    int wrong;
 
     lua_rawgeti(L, 3, i);
     lua_rawgeti(L, 3, i + 1);
     name = lcro_checkbytes(L, -2);
     value = lcro_checkbytes(L, -1);
-    if (!cro_header_name_ok(name) || !cro_header_value_ok(value))
-      luaL_error(L, "c:push: malformed header '%s'", name.at);
+    wrong = check_field(L, name, value);
+    if (wrong != 0)
+      return wrong;
     lcro_answer_check(L, cro_headers_add(fields, x->request->arena, name, value),
                       "push");
     lua_pop(L, 2);
   }
+  return 0;
+}
+
+static int promise(lcro_exchange *x, cro_bytes path, const cro_headers *fields)
+{
+  const cro_request_ops *ops = x->request->ops;
+
+  if (x->released || ops == NULL || ops->push == NULL)
+    return CRO_E_NOTSUP;
+  return ops->push(x->request, path, fields);
 }
 
 /* request:send_push(path, { name, value, ... }) -> whether the promise has been made:
- * see c:push */
+ * see c:push; or nil, what is wrong with the path or a header */
 int lcro_l_request_send_push(lua_State *L)
 {
   lcro_exchange *x = self(L, "push");
-  const cro_request_ops *ops = x->request->ops;
   cro_bytes path = lcro_checkbytes(L, 2);
   cro_headers fields = { 0 };
-  int rc;
+  int wrong, rc;
 
   luaL_checktype(L, 3, LUA_TTABLE);
-  read_fields(L, x, &fields);
-  rc = x->released || ops == NULL || ops->push == NULL
-           ? CRO_E_NOTSUP
-           : ops->push(x->request, path, &fields);
+  wrong = check_path(L, x, path);
+  if (wrong == 0)
+    wrong = read_fields(L, x, &fields);
+  if (wrong != 0)
+    return wrong;
+  rc = promise(x, path, &fields);
   if (rc == CRO_E_INVAL)
-    return luaL_error(L,
-                      "c:push: '%s' cannot be promised: the path or a header of it is "
-                      "not one of a GET request",
-                      path.at);
+    return mistake(L, "\"%s\" cannot be promised", path);
   if (rc == CRO_E_NOMEM || rc == CRO_E_STATE)
     lcro_answer_check(L, rc, "c:push");
   lua_pushboolean(L, rc == 0);

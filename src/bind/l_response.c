@@ -3,6 +3,8 @@
 #include "bind/body_reader.h"
 #include "bind/pairs.h"
 
+#include <stdio.h>
+
 static lcro_exchange *self(lua_State *L, const char *what)
 {
   return lcro_check_box(L, 1, LCRO_RESPONSE, what);
@@ -130,6 +132,21 @@ static bool streaming(lua_State *L, lcro_exchange *x, const char *what)
   return x->response->state == CRO_RESPONSE_STREAMING && !x->released;
 }
 
+/* nil, and an error that says how much was announced and how much there is. */
+static int other_length(lua_State *L, const lcro_exchange *x, int rc, const char *op,
+                        uint64_t length)
+{
+  char text[128];
+
+  (void)snprintf(text, sizeof text, "%s: %lld bytes were announced, %llu written", op,
+                 (long long)x->response->length, (unsigned long long)length);
+  lua_pushnil(L);
+  lcro_push_error(L, rc, op, (cro_bytes){ NULL, 0 });
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, "message");
+  return 2;
+}
+
 /* response:write(string) -> true, or false: taken, but wait for on_drain; or nil, err
  */
 static int l_response_write(lua_State *L)
@@ -140,6 +157,8 @@ static int l_response_write(lua_State *L)
 
   if (streaming(L, x, "write"))
     rc = x->response->ops->write(x->response, part);
+  if (rc == CRO_E_TOO_LONG)
+    return other_length(L, x, rc, "write", x->response->written + part.len);
   if (rc < 0)
     return lcro_fail(L, rc, "write", (cro_bytes){ NULL, 0 });
   lua_pushboolean(L, rc == 0);
@@ -154,6 +173,8 @@ static int l_response_finish(lua_State *L)
 
   if (streaming(L, x, "finish"))
     rc = x->response->ops->end(x->response);
+  if (rc == CRO_E_SHORT)
+    return other_length(L, x, rc, "finish", x->response->written);
   if (rc < 0)
     return lcro_fail(L, rc, "finish", (cro_bytes){ NULL, 0 });
   lua_pushboolean(L, 1);

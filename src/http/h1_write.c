@@ -269,7 +269,7 @@ static int stream_end(cro_response *response)
   if (rc != 0)
     return rc;
   if (h1->mode == CRO_H1_SEND_LENGTH && response->written < (uint64_t)response->length)
-    return fail_answer(h1, response, CRO_E_EOF);
+    return fail_answer(h1, response, CRO_E_SHORT);
   if (h1->mode == CRO_H1_SEND_CHUNKED)
     rc = send_last_chunk(h1, response);
   if (rc < 0)

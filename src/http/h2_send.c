@@ -56,7 +56,7 @@ void cro_h2_answer_complete(cro_h2_stream *stream)
  * --------------------------------------------------------------------- */
 
 /* The last of it; the trailers end the stream when there are some. */
-static int end_of_data(cro_h2 *h2, cro_h2_stream *stream, uint32_t *flags)
+static int end_of_data(cro_h2_stream *stream, uint32_t *flags)
 {
   const cro_response *response = stream->request->response;
   int rc;
@@ -69,7 +69,6 @@ static int end_of_data(cro_h2 *h2, cro_h2_stream *stream, uint32_t *flags)
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
   else if (rc == CRO_E_NOMEM)
     return NGHTTP2_ERR_CALLBACK_FAILURE;
-  (void)h2;
   return 0;
 }
 
@@ -77,10 +76,10 @@ ssize_t cro_h2_read_data(nghttp2_session *session, int32_t id, uint8_t *buf,
                          size_t length, uint32_t *flags, nghttp2_data_source *source,
                          void *arg)
 {
-  cro_h2 *h2 = arg;
   cro_h2_stream *stream = source->ptr;
   size_t some = at_hand(stream);
 
+  (void)arg;
   (void)session;
   (void)id;
   (void)buf; /* on_send_data takes it from where it is */
@@ -93,7 +92,7 @@ ssize_t cro_h2_read_data(nghttp2_session *session, int32_t id, uint8_t *buf,
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (some > length)
     return (ssize_t)length;
-  if (stream->complete && end_of_data(h2, stream, flags) != 0)
+  if (stream->complete && end_of_data(stream, flags) != 0)
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   return (ssize_t)some;
 }
@@ -209,7 +208,7 @@ static int stream_end(cro_response *response)
   if (rc != 0)
     return rc;
   if (stream->has_length && response->written < (uint64_t)response->length)
-    return fail_answer(response, CRO_E_EOF);
+    return fail_answer(response, CRO_E_SHORT);
   response->state = CRO_RESPONSE_ENDED;
   cro_h2_answer_complete(stream);
   go_on(stream);

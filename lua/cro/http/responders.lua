@@ -136,10 +136,9 @@ end
 function responders.push(c, path, headers)
   opts.argument("c:push", 1, path, "string")
   opts.argument("c:push", 2, headers, "table|nil")
-  if path:sub(1, 1) ~= "/" then
-    errors.misuse(("c:push: the path %q does not begin with a slash"):format(path))
-  end
-  return c.request:send_push(path, pushed_headers(headers))
+  local promised, wrong = c.request:send_push(path, pushed_headers(headers))
+  if promised == nil then errors.misuse("c:push: " .. wrong) end
+  return promised
 end
 
 local SECONDS = { "integer", check = function(n) return n >= 0, "seconds, 0 or more" end }

@@ -9,26 +9,40 @@ local spec = require "cro.http.router.spec"
 
 local settings = {}
 
+--- Beyond it a number of Lua is no longer exact.
+local MOST = 2 ^ 53
+
+local function from(least, said)
+  return function(n) return n >= least and n <= MOST, said end
+end
+
+--- Counts and rates are numbers; sizes may have a unit. With 0 of some nothing could be
+--- served at all: that is a mistake, and not "no limit".
+local COUNT = { "integer", check = from(0, "a count, 0 or more") }
+local SOME = { "integer", check = from(1, "a count, 1 or more: with 0 no request could be served") }
+local BYTES = "number|string"
+local SOME_BYTES = { BYTES, least = 1 }
+
 --- Bounds a peer meets, with their defaults: header_bytes 16K, header_count 100,
 --- uri_bytes 8K, method_bytes 32, chunk_overhead 16K, body_bytes 1M, body_min_rate 240,
 --- requests_per_connection 10000, pipeline_bytes 64K, query_params 1000, cookies 100,
 --- json_depth 128, connections 10000, write_min_rate 240 (per second), write_buffer 1M.
 settings.LIMITS = {
-  header_bytes = "number|string",
-  header_count = "integer",
-  uri_bytes = "number|string",
-  method_bytes = "integer",
-  chunk_overhead = "number|string",
-  body_bytes = "number|string",
-  body_min_rate = "number|string",
-  requests_per_connection = "integer",
-  pipeline_bytes = "number|string",
-  query_params = "integer",
-  cookies = "integer",
+  header_bytes = SOME_BYTES,
+  header_count = SOME,
+  uri_bytes = SOME_BYTES,
+  method_bytes = SOME,
+  chunk_overhead = BYTES,
+  body_bytes = BYTES,
+  body_min_rate = BYTES,
+  requests_per_connection = SOME,
+  pipeline_bytes = BYTES,
+  query_params = COUNT,
+  cookies = COUNT,
   json_depth = { "integer", check = function(n) return n >= 1 and n <= 1000, "1 to 1000" end },
-  connections = "integer",
-  write_min_rate = "number|string",
-  write_buffer = "number|string",
+  connections = COUNT,
+  write_min_rate = BYTES,
+  write_buffer = BYTES,
 }
 
 local SECONDS = { "number", check = function(n) return n >= 0 and n < math.huge, "seconds, 0 for never" end }
@@ -38,14 +52,14 @@ local SECONDS = { "number", check = function(n) return n >= 0 and n < math.huge,
 --- reset_rate 33 (per second), glitch_burst 1000 and glitch_rate 100, queued_acks 100, held_headers 1M.
 settings.H2 = {
   max_streams = { "integer", check = function(n) return n >= 1 and n <= 1000000, "1 to 1000000" end },
-  stream_window = "number|string",
-  connection_window = "number|string",
-  reset_burst = "integer",
-  reset_rate = "integer",
-  glitch_burst = "integer",
-  glitch_rate = "integer",
-  queued_acks = "integer",
-  held_headers = "number|string",
+  stream_window = BYTES,
+  connection_window = BYTES,
+  reset_burst = COUNT,
+  reset_rate = COUNT,
+  glitch_burst = SOME,
+  glitch_rate = COUNT,
+  queued_acks = SOME,
+  held_headers = SOME_BYTES,
 }
 
 --- Seconds, with their defaults: header 10, body_idle 30, request 300, keepalive 60,
@@ -80,10 +94,22 @@ local function check_windows(where, checked)
   end
 end
 
+local function bytes(where, value, least)
+  local size = spec.bytes(where, value)
+  if size < least then
+    errors.misuse(("%s: expected %d byte or more, got %s: nothing could be served"):format(
+      where, least, opts.show(value)))
+  end
+  return size
+end
+
 local function check_bounds(where, given, rules)
   local checked = opts.check(where, given, rules)
   for key, value in pairs(checked) do
-    checked[key] = spec.bytes(("%s: option %q"):format(where, key), value)
+    local rule = rules[key]
+    if rule == BYTES or rule == SOME_BYTES then
+      checked[key] = bytes(("%s: option %q"):format(where, key), value, rule == SOME_BYTES and rule.least or 0)
+    end
   end
   return checked
 end

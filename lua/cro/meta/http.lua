@@ -124,7 +124,8 @@ function request:cookie_pairs() end
 ---@package
 ---@param path string
 ---@param headers string[] names and values in turn
----@return boolean promised
+---@return boolean|nil promised
+---@return string|nil wrong what is, with the path or a header
 function request:send_push(path, headers) end
 
 --- Sends an interim answer; scripts call `c:inform`.

@@ -324,9 +324,9 @@ static void a_stream_that_ends_short_is_a_reset(void)
   rig.handler = stream_five;
   feed(GET);
   CHECK_INT(0, write_part("hel"));
-  CHECK_INT(CRO_E_EOF, end_stream());
+  CHECK_INT(CRO_E_SHORT, end_stream());
   CHECK(strcmp(rig.end, "abort") == 0);
-  CHECK_INT(CRO_E_EOF, released);
+  CHECK_INT(CRO_E_SHORT, released);
   close_rig();
 }
 

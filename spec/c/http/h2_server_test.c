@@ -163,7 +163,7 @@ static void what_is_not_complete_is_reset(void)
   response = begin_stream(&rig, 4);
   CHECK_INT(CRO_E_TOO_LONG, response->ops->write(response, CRO_B("abcde")));
   CHECK_INT(0, response->ops->write(response, CRO_B("abc")));
-  CHECK_INT(CRO_E_EOF, response->ops->end(response));
+  CHECK_INT(CRO_E_SHORT, response->ops->end(response));
   peer_turn(&rig.peer);
   CHECK_PEER("HEADERS 1 :status=200 content-length=4\n"
              "RST_STREAM 1 INTERNAL_ERROR\n",
