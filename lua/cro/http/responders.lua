@@ -136,6 +136,9 @@ end
 function responders.push(c, path, headers)
   opts.argument("c:push", 1, path, "string")
   opts.argument("c:push", 2, headers, "table|nil")
+  if path:sub(1, 1) ~= "/" then
+    errors.misuse(("c:push: the path %q does not begin with a slash"):format(path))
+  end
   local promised, wrong = c.request:send_push(path, pushed_headers(headers))
   if promised == nil then errors.misuse("c:push: " .. wrong) end
   return promised
