@@ -135,7 +135,7 @@ describe("http.server over TLS #loop", function()
   it("harms nobody with a handshake that fails, and counts it", function()
     local before = cro.stats()
     start {}
-    assert.equal("", wire.exchange(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+    assert.equal("", wire.exchange(port, "\0\1\2\3 what is no TLS"))
     assert.equal("\21", wire.exchange(port, ("\22\3\1\0\4\1\0\0\0")):sub(1, 1)) -- a record with an alert
     assert.equal("2.0", ask(url).version)
     local stats = service:stats()
@@ -143,6 +143,18 @@ describe("http.server over TLS #loop", function()
     local after = cro.stats()
     assert.equal(2, after.tls_failures - before.tls_failures)
     assert.equal(1, after.tls_handshakes - before.tls_handshakes)
+  end)
+
+  it("tells who asks in plain HTTP that it speaks HTTPS", function()
+    start {}
+    for _, request in ipairs { wire.request("GET", "/"), "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" .. ("x"):rep(300000) } do
+      local answer = wire.parse(wire.exchange(port, request))
+      assert.equal(400, answer.status)
+      assert.equal("This port speaks HTTPS: ask for https://, please.\n", answer.body)
+    end
+    assert.same({ 3, 0 }, { service:stats().tls_failed, service:stats().requests })
+    assert.equal("", wire.exchange(port, "HTTP/1.1 200 OK\r\n\r\n"))
   end)
 
   --- A client that begins to shake hands and says no more.

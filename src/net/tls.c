@@ -38,7 +38,10 @@ int net_tls_fail(net_tls *self, int err)
 
 int net_tls_fault(net_tls *self)
 {
-  return net_tls_fail(self, net_tls_say_error(self));
+  int err = net_tls_say_error(self);
+
+  net_tls_answer_in_clear(self);
+  return net_tls_fail(self, err);
 }
 
 /* --- telling ------------------------------------------------------------------------

@@ -49,4 +49,7 @@ void net_tls_last_error(char *out, size_t room);
  * is for it. A client that asked for nothing may name any address. */
 bool net_tls_covers(const SSL *ssl, cro_bytes host);
 
+/* Whether the context takes clients that speak HTTP, by ALPN. */
+bool net_tls_takes_http(const SSL *ssl);
+
 #endif

@@ -128,6 +128,15 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+bool net_tls_takes_http(const SSL *ssl)
+{
+  static const uint8_t names[] = "\x08http/1.1\x02h2";
+  const tls_settings *settings = tls_generation_of(ssl)->settings;
+
+  return offers(settings->alpn, settings->alpn_len, names) ||
+         offers(settings->alpn, settings->alpn_len, names + 1 + names[0]);
+}
+
 /* --- stapling --------------------------------------------------------------------- */
 
 static const tls_identity *shown(const SSL *ssl)

@@ -161,6 +161,9 @@ void net_tls_say(net_tls *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Of the first error in OpenSSL's queue, which is emptied: the cro_err it is. */
 int net_tls_say_error(net_tls *self);
+
+/* Queues a 400 for a client that asks a server of HTTPS in plain HTTP; else nothing. */
+void net_tls_answer_in_clear(net_tls *self);
 /* SSL_set_verify's: notes the first thing that is wrong with a chain. */
 int net_tls_verified(int ok, X509_STORE_CTX *store);
 

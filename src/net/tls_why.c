@@ -232,15 +232,20 @@ static bool starts_with(const net_tls *self, const char *text)
   return self->first_len >= len && memcmp(self->first, text, len) == 0;
 }
 
-static bool is_http(const net_tls *self)
+static bool is_http_request(const net_tls *self)
 {
-  static const char *const begins[] = { "HTTP/",  "GET ",   "POST ", "HEAD ",  "PUT ",
-                                        "DELETE", "OPTION", "PATCH", "CONNECT" };
+  static const char *const begins[] = { "GET ",    "POST ",  "HEAD ", "PUT ",
+                                        "DELETE ", "OPTION", "PATCH", "CONNECT" };
 
   for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
     if (starts_with(self, begins[i]))
       return true;
   return false;
+}
+
+static bool is_http(const net_tls *self)
+{
+  return is_http_request(self) || starts_with(self, "HTTP/");
 }
 
 /* Every first byte of TLS is that of a handshake or an alert, then comes version 3. */
@@ -314,4 +319,20 @@ int net_tls_say_error(net_tls *self)
     err = say_reason(self, ERR_peek_error());
   ERR_clear_error();
   return err;
+}
+
+/* Of a static length, and closed behind: whoever has typed http:// for https:// reads
+ * it. */
+void net_tls_answer_in_clear(net_tls *self)
+{
+  static const char answer[] = "HTTP/1.1 400 Bad Request\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
+                               "Content-Length: 50\r\n"
+                               "Connection: close\r\n\r\n"
+                               "This port speaks HTTPS: ask for https://, please.\n";
+
+  if (!self->server || self->established || !is_http_request(self) ||
+      !net_tls_takes_http(self->ssl))
+    return;
+  (void)cro_buf_add(&self->cipher, (cro_bytes){ answer, sizeof answer - 1 });
 }
