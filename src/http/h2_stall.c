@@ -4,21 +4,19 @@
 #include "base/check.h"
 #include "http/h2_session.h"
 
-enum { thousand = 1000 };
+/* Bytes a second, or thousandths of one a millisecond, which is what is owed. Without a
+ * floor each byte pays for all. */
+static uint64_t rate_of(const cro_h2 *h2)
+{
+  uint64_t rate = h2->config->limits->write_min_rate;
+
+  return rate > 0 ? rate : 1;
+}
 
 /* What a peer may owe; 0: it may take for ever. */
 static uint64_t most_owed(const cro_h2 *h2)
 {
-  uint64_t rate = h2->config->limits->write_min_rate;
-
-  return (rate > 0 ? rate : 1) * h2->config->timeouts->write_idle;
-}
-
-/* Without a floor each byte pays for all. */
-static uint64_t rate_of(const cro_h2 *h2)
-{
-  return h2->config->limits->write_min_rate > 0 ? h2->config->limits->write_min_rate
-                                                : 1;
+  return rate_of(h2) * h2->config->timeouts->write_idle;
 }
 
 static uint64_t owed(const cro_h2 *h2, const cro_h2_stall *stall)
@@ -82,7 +80,7 @@ void cro_h2_stall_look_everywhere(cro_h2 *h2)
 
 static void pay(const cro_h2 *h2, cro_h2_stall *stall, size_t length)
 {
-  uint64_t paid = (uint64_t)length * thousand;
+  uint64_t paid = (uint64_t)length * 1000;
   bool settled = h2->config->limits->write_min_rate == 0 || paid >= stall->owed;
 
   stall->owed = settled ? 0 : stall->owed - paid;
